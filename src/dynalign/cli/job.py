@@ -1,0 +1,210 @@
+"""From a composed config to a job: the objects that a run needs, and the plain config that determines it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from dynalign.cli.schema import check_config
+from dynalign.metrics import Metric
+from dynalign.models import SequenceModel
+from dynalign.perturbations import InputNoise, Perturbation
+from dynalign.representations import Representation
+from dynalign.store import RunStore, read_json
+from dynalign.studies import Final, RunLabel
+from dynalign.training import REFERENCES, DissimilarityCallback, Run, RunSpec, load
+
+# Overrides that do not change which network is trained or what is recorded of it, so they do not name a run.
+_NAMELESS = ("model", "noise", "seed", "metric", "reference", "logger", "store")
+_NAMELESS_PREFIXES = ("hydra", "logger.", "callbacks.dissimilarity")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be had, and what is to be measured on it."""
+
+    config: DictConfig
+    label: RunLabel
+    spec: RunSpec
+    metrics: Sequence[Metric]
+    metric_configs: Mapping[str, Any]
+    representation: Representation
+    representation_config: Mapping[str, Any]
+    reference: str
+    store: RunStore
+    callbacks: Sequence[pl.Callback]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What determines the states that a metric sees, before they are reduced."""
+        noise = self.spec.perturbation
+        mixed = None if noise.acts_on_network or noise.std == 0 else noise.std
+        return {
+            "key": self.spec.key,
+            "representation_noise": mixed,
+            "representation": dict(self.representation_config),
+        }
+
+    def measurement(self, metric: str, reference: str) -> dict[str, Any]:
+        """Everything that determines this run's dissimilarities over learning."""
+        return {
+            "kind": "learning",
+            **self.identity,
+            "metric": self.metric_configs[metric],
+            "reference": reference,
+        }
+
+    def final(self, run: Run) -> Final:
+        """The trained network, for comparisons with others."""
+        return Final(self.label.run, self.identity, lambda: run.states(run.epochs[-1], self.representation))
+
+
+def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequence[str], root: Path) -> Job:
+    """Build everything a job needs; nothing has trained when it returns.
+
+    Parameters
+    ----------
+    choices : mapping
+        Which name was chosen in each config group.
+    overrides : sequence of str
+        What was typed; it goes into the run's name.
+    root : Path
+        Folder to which a relative ``store`` refers.
+
+    Raises
+    ------
+    DynalignError
+        For an unknown or ill-typed key, and for combinations that have no meaning.
+    """
+    check_config(config, _files(choices, config))
+    task = instantiate(config.task)
+    perturbation = instantiate(config.perturbation)
+    curriculum = instantiate(config.curriculum)
+    representation = instantiate(config.representation)
+    metrics = [instantiate(node) for node in config.metric.values()]
+    label = RunLabel(
+        run=_name(choices, config, overrides),
+        model=str(choices["model"]),
+        task=task.name,
+        curriculum=curriculum.name,
+        noise=float(config.noise),
+        perturbation=perturbation.name,
+        seed=int(config.seed),
+    )
+
+    spec = build_spec(_determining(config, perturbation), perturbation)
+    spec.check(spec.build_model(), label.model)
+    return Job(
+        config=config,
+        label=label,
+        spec=spec,
+        metrics=metrics,
+        metric_configs={metric.name: node for metric, node in zip(metrics, _plain(config.metric).values(), strict=True)},
+        representation=representation,
+        representation_config=_plain(config.representation),
+        reference=str(config.reference),
+        store=RunStore(root / str(config.store)),
+        callbacks=[instantiate(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
+    )
+
+
+def build_spec(determining: Mapping[str, Any], perturbation: Perturbation) -> RunSpec:
+    """Build the spec of a run from the plain config that determines it."""
+    task = instantiate(determining["task"])
+    seed = determining["seed"]
+
+    def build_model() -> SequenceModel:
+        model: SequenceModel = instantiate(
+            determining["model"], n_inputs=task.n_inputs, n_actions=task.n_actions, seed=seed
+        )
+        return model
+
+    return RunSpec(
+        task=task,
+        build_model=build_model,
+        perturbation=perturbation,
+        curriculum=instantiate(determining["curriculum"], _convert_="all"),
+        training=instantiate(determining["training"]),
+        target=determining["target"],
+        seed=seed,
+        config=determining,
+    )
+
+
+def stored_run(store: RunStore, prefix: str) -> Run:
+    """Return the run in the store whose key starts with ``prefix``.
+
+    Raises
+    ------
+    DynalignError
+        If there is none, or more than one.
+    """
+    determining = read_json(store.match(prefix) / "config.json")
+    noise = determining["perturbation"]
+    return load(build_spec(determining, InputNoise() if noise is None else instantiate(noise)), store)
+
+
+def is_checkpoint_reference(reference: str) -> bool:
+    """Whether a reference is a checkpoint of the run itself, rather than another run."""
+    return reference in REFERENCES
+
+
+def build_dissimilarity_callback(job: Job, reference: Any, inputs: Any, states: Any) -> DissimilarityCallback:
+    """Make the checkpoint callback of a job."""
+    build = instantiate(job.config.callbacks.dissimilarity, _partial_=True)
+    callback: DissimilarityCallback = build(
+        inputs=inputs,
+        states=states,
+        metrics=job.metrics,
+        reference=reference,
+        components=job.representation.components,
+        basis=job.representation.basis,
+    )
+    return callback
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def _determining(config: DictConfig, perturbation: Perturbation) -> dict[str, Any]:
+    """Return what determines the trained network: not what is measured on it, and no noise of zero."""
+    noisy = perturbation.acts_on_network and perturbation.std > 0
+    return {
+        "task": _plain(config.task),
+        "model": _plain(config.model),
+        "curriculum": _plain(config.curriculum),
+        "perturbation": _plain(config.perturbation) if noisy else None,
+        "training": _plain(config.trainer),
+        "callbacks": {name: node for name, node in _plain(config.callbacks).items() if name != "dissimilarity"},
+        "target": config.representation.rule,
+        "seed": int(config.seed),
+    }
+
+
+def _files(choices: Mapping[str, Any], config: DictConfig) -> dict[str, str]:
+    files = {group: f"conf/{group}/{choice}.yaml" for group, choice in choices.items()}
+    for group in ("metric", "callbacks"):
+        files |= {f"{group}.{name}": f"conf/{group}/{name}.yaml" for name in config[group]}
+    return files
+
+
+def _name(choices: Mapping[str, Any], config: DictConfig, overrides: Sequence[str]) -> str:
+    """Name a run after its model, noise and seed, and whatever else was typed, such as rnn-noise0.1-seed0-full."""
+    name = f"{choices['model']}-noise{float(config.noise):g}-seed{int(config.seed)}"
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key in _NAMELESS or key.startswith(_NAMELESS_PREFIXES):
+            continue
+        last = key.split(".")[-1] if key not in choices else ""
+        name += "-" + re.sub(r"[^\w.+-]+", "", f"{last}{value}")
+    return name

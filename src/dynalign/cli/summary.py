@@ -1,0 +1,164 @@
+"""The end of a run or sweep: all trained networks against each other, one table, figures, a report, W&B."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import track
+
+from dynalign.cli import ROOT, outcome
+from dynalign.cli.job import Job, build_job
+from dynalign.metrics import Metric
+from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
+from dynalign.store import key_of, read_json, write_atomically
+from dynalign.studies import COLUMNS, final_dissimilarities, pairwise_rows, write_table
+from dynalign.training import Run, load
+
+_PACKAGES = ("dynalign", "torch", "pytorch-lightning", "hydra-core", "numpy", "scipy", "wandb")
+
+
+def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bool:
+    """Compare the jobs' networks and write everything into ``folder``; return whether every job succeeded."""
+    jobs: dict[str, Job] = {}
+    ends: dict[str, dict[str, Any]] = {}
+    failures: list[Failure] = []
+    learning: list[pd.DataFrame] = []
+    for job_folder in job_folders:
+        end = read_json(job_folder / outcome.FILE)
+        if end["status"] == "failed":
+            failures.append(Failure(end["overrides"], end["reason"]))
+            continue
+        job = _rebuild(job_folder)
+        learning.append(pd.read_parquet(job_folder / "dissimilarities.parquet"))
+        known = jobs.get(job.label.run)
+        jobs[job.label.run] = job if known is None else _with_metrics_of(known, job)
+        ends.setdefault(job.label.run, end)
+    runs = {name: load(job.spec, job.store) for name, job in jobs.items()}
+    rows = _compare(jobs, runs, console)
+    parts = [*learning, pd.DataFrame(rows, columns=list(COLUMNS))]
+    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(
+        subset=[column for column in COLUMNS if column != "seconds"]
+    )
+    paths = write_table(table.to_dict("records"), folder)
+    facts = _facts(jobs, runs, ends, table)
+    figures = {}
+    for metric in table.loc[table["comparison"] == "pairwise", "metric"].unique():
+        names, matrix = pairwise_matrix(table, metric)
+        figures[metric] = matrix_figure(names, matrix, metric)
+        write_atomically(
+            folder / f"matrix-{metric}.png",
+            lambda path, figure=figures[metric]: figure.savefig(path, dpi=160, format="png"),
+        )
+    report = write_report(
+        folder / "report.html",
+        table=table,
+        runs=facts,
+        histories={name: run.history for name, run in runs.items()},
+        failures=failures,
+        meta=_meta(),
+        configs={name: OmegaConf.to_yaml(job.config, resolve=True) for name, job in jobs.items()},
+    )
+    if len(jobs) > 1:
+        first = next(iter(jobs.values()))
+        instantiate(first.config.logger).summary(
+            group=folder.name, table=table, runs=facts, figures=figures, folder=folder
+        )
+    print_summary(
+        console,
+        runs=facts,
+        table=table,
+        failures=failures,
+        paths={"table": paths["csv"], "report": report},
+    )
+    return not failures
+
+
+def _rebuild(folder: Path) -> Job:
+    """Build a job again from the config that Hydra wrote beside its output."""
+    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    settings = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
+    assert isinstance(config, DictConfig)
+    return build_job(config, choices=settings.runtime.choices, overrides=list(settings.overrides.task), root=ROOT)
+
+
+def _with_metrics_of(job: Job, other: Job) -> Job:
+    """Return ``job`` with the other's metrics added: a sweep over metrics asks for the same network repeatedly."""
+    known = {metric.name for metric in job.metrics}
+    new = [metric for metric in other.metrics if metric.name not in known]
+    return replace(
+        job, metrics=[*job.metrics, *new], metric_configs={**other.metric_configs, **job.metric_configs}
+    )
+
+
+def _compare(jobs: dict[str, Job], runs: dict[str, Run], console: Console) -> list[dict[str, Any]]:
+    """Compare the final representations of all runs, pair by pair and metric by metric."""
+    if not jobs:
+        return []
+    labels = {name: job.label for name, job in jobs.items()}
+    alike: dict[str, list[tuple[str, Metric, Job]]] = {}  # what was measured in the same way
+    for name, job in jobs.items():
+        for metric in job.metrics:
+            way = key_of({"metric": job.metric_configs[metric.name], "of": dict(job.representation_config)})
+            alike.setdefault(way, []).append((name, metric, job))
+    rows: list[dict[str, Any]] = []
+    for members in track(
+        alike.values(), "comparing", console=console, transient=True, disable=not console.is_terminal
+    ):
+        _, metric, first = members[0]
+        pairs = final_dissimilarities(
+            [job.final(runs[name]) for name, _, job in members],
+            metric,
+            metric_config=first.metric_configs[metric.name],
+            representation=first.representation,
+            store=first.store,
+        )
+        rows += pairwise_rows(labels, runs, pairs, metric.name)
+        for reason in sorted({pair.reason for pair in pairs if pair.reason}):
+            console.print(f"[yellow]{metric.name}[/]: {reason}")
+    return rows
+
+
+def _facts(
+    jobs: dict[str, Job], runs: dict[str, Run], ends: dict[str, dict[str, Any]], table: pd.DataFrame
+) -> pd.DataFrame:
+    """Return one row per run: what it is, how it ended, its self-distances."""
+    rows = []
+    own = table[(table["comparison"] == "pairwise") & (table["run"] == table["reference"])]
+    for name, job in jobs.items():
+        last = runs[name].history.iloc[-1]
+        mine = own[own["run"] == name]
+        rows.append(
+            {
+                **vars(job.label),
+                "epochs": int(last["epoch"]),
+                "accuracy": float(last["accuracy"]),
+                "chance_accuracy": float(last["chance_accuracy"]),
+                "ideal_accuracy": outcome.ideal_accuracy(job),
+                "status": ends[name]["status"],
+                "seconds": float(ends[name]["seconds"]),
+                "key": job.spec.key,
+                **{f"self_{metric}": value for metric, value in zip(mine["metric"], mine["dissimilarity"], strict=True)},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _meta() -> dict[str, str]:
+    return {
+        "command": "python " + shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "python": platform.python_version(),
+        **{package: version(package) for package in _PACKAGES},
+    }

@@ -1,0 +1,35 @@
+"""The Hydra callback that ends a sweep: compare all networks, write table and report, exit non-zero on failure."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+
+from dynalign.cli.summary import summarise
+
+
+class SweepSummary(Callback):
+    """Summarises a multirun from the files that its jobs left behind, whichever launcher ran them."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Say what is about to run."""
+        self._console.print(f"[bold]dynalign sweep[/]: {' '.join(config.hydra.overrides.task)}")
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Summarise; leave with exit status 1 if a job failed."""
+        folder = Path(config.hydra.sweep.dir)
+        jobs = sorted((path.parent for path in folder.glob("*/job.json")), key=lambda path: _number(path.name))
+        if not summarise(folder, jobs, self._console):
+            sys.exit(1)
+
+
+def _number(name: str) -> tuple[int, str]:
+    return (int(name), "") if name.isdigit() else (sys.maxsize, name)

@@ -1,0 +1,175 @@
+"""`python train.py`: from the command line to a trained, measured and logged network."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from dynalign.cli import ROOT, outcome
+from dynalign.cli.job import Job, build_dissimilarity_callback, build_job, is_checkpoint_reference, stored_run
+from dynalign.cli.overrides import check_overrides
+from dynalign.cli.progress import EpochProgress
+from dynalign.cli.summary import summarise
+from dynalign.errors import DynalignError
+from dynalign.representations import States
+from dynalign.studies import learning_rows, measure_over_learning, write_table
+from dynalign.tasks import Trials
+from dynalign.training import DissimilarityCallback, Run, loggable, obtain
+
+CONF = ROOT / "conf"
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Run what was typed; exit with 0 if every job succeeded."""
+    os.environ.setdefault("WANDB_SILENT", "true")
+    try:
+        check_overrides(sys.argv[1:], CONF, "train")
+    except DynalignError as error:
+        sys.exit(f"Error: {error}")
+    hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(_run_job)()
+
+
+def _run_job(config: DictConfig) -> None:
+    """Run one job; in a sweep, write down a failure instead of raising it, so that the others go on."""
+    settings = HydraConfig.get()
+    folder = Path(settings.runtime.output_dir)
+    overrides = list(settings.overrides.task)
+    sweep = settings.mode == RunMode.MULTIRUN
+    try:
+        finished = run_job(config, settings, folder, overrides)
+    except (Exception, KeyboardInterrupt) as error:
+        outcome.write_failure(folder, overrides, error)
+        if isinstance(error, KeyboardInterrupt):
+            console.print("[yellow]Stopped. The same command goes on where this one was.[/]")
+            sys.exit(130)
+        if not sweep:
+            if isinstance(error, DynalignError):
+                sys.exit(f"Error: {error}")
+            raise
+        console.print(f"[red]failed[/]   {' '.join(overrides)}: {outcome.reason_of(error)}", soft_wrap=True)
+        return
+    outcome.write_success(folder, overrides, finished.status, finished.seconds)
+    if not sweep and not summarise(folder, [folder], console):
+        sys.exit(1)
+
+
+def run_job(config: DictConfig, settings: Any, folder: Path, overrides: Sequence[str]) -> outcome.Finished:
+    """Train or find one network, measure it, log it, and write its table; the steps of a job in order."""
+    start = time.perf_counter()
+    job = build_job(config, choices=settings.runtime.choices, overrides=overrides, root=ROOT)
+    reference, reference_id = _reference(job)
+    logger = hydra.utils.instantiate(config.logger).start(
+        name=job.label.run,
+        group=_group(settings),
+        job_type="train",
+        tags=[job.label.model, job.label.task, job.label.curriculum, f"noise-{job.label.perturbation}"],
+        config={**_plain(config), "key": job.spec.key},
+        folder=folder,
+    )
+    try:
+        run, records = _train_or_find(job, reference, logger)
+        measured = measure_over_learning(
+            run,
+            job.metrics,
+            reference=reference,
+            representation=job.representation,
+            store=job.store,
+            name={metric.name: job.measurement(metric.name, reference_id) for metric in job.metrics},
+            records=records,
+        )
+        if records is None and logger is not None:
+            _log_again(run, measured, logger)
+        rows = learning_rows(job.label, run, measured, job.reference)
+        write_table(rows, folder)
+        if logger is not None:
+            logger.experiment.summary.update(_summary(job, run, measured))
+    finally:
+        if logger is not None:
+            logger.experiment.finish()
+    return outcome.Finished(run.status, time.perf_counter() - start)
+
+
+def _train_or_find(job: Job, reference: str | States, logger: Any) -> tuple[Run, list[Any] | None]:
+    """Return the run, and what its callback measured if it was trained now."""
+    with EpochProgress(console, job.label.run, job.spec.training, len(job.spec.curriculum.phases())) as bar:
+
+        def dissimilarity(states: Callable[..., States], probe: Trials) -> DissimilarityCallback:
+            return build_dissimilarity_callback(job, reference, torch.from_numpy(probe.inputs), states)
+
+        def others(callback: DissimilarityCallback) -> Sequence[pl.Callback]:
+            return [bar.callback(callback)]
+
+        run, callback = obtain(
+            job.spec,
+            job.store,
+            dissimilarity=dissimilarity,
+            representation=job.representation,
+            callbacks=job.callbacks,
+            loggers=[logger] if logger is not None else [],
+            on_start=others,
+        )
+        bar.done(run)
+    return run, None if callback is None else callback.records
+
+
+def _reference(job: Job) -> tuple[str | States, str]:
+    """Return what to compare with, and what determines it.
+
+    It is a checkpoint's role, or the final states of another run in the store.
+    """
+    if is_checkpoint_reference(job.reference):
+        return job.reference, job.reference
+    other = stored_run(job.store, job.reference)
+    return other.states(other.epochs[-1], job.representation), other.spec.key
+
+
+def _log_again(run: Run, records: Sequence[Any], logger: Any) -> None:
+    """Log a run from the store as it was logged when it trained."""
+    for row in run.history.to_dict("records"):
+        logger.log_metrics(loggable(row), step=int(row["step"]))
+        values = {
+            f"dissimilarity/{record.metric}": record.dissimilarity
+            for record in records
+            if record.epoch == row["epoch"] and record.dissimilarity == record.dissimilarity
+        }
+        if values:
+            logger.log_metrics({**values, "epoch": row["epoch"]}, step=int(row["step"]))
+
+
+def _summary(job: Job, run: Run, records: Sequence[Any]) -> dict[str, Any]:
+    last = run.history.iloc[-1]
+    return {
+        "final/accuracy": float(last["accuracy"]),
+        "final/ideal_accuracy": outcome.ideal_accuracy(job),
+        "final/status": run.status,
+        **{
+            f"final/dissimilarity/{record.metric}": record.dissimilarity
+            for record in records
+            if record.epoch == run.epochs[-1]
+        },
+    }
+
+
+def _group(settings: Any) -> str:
+    """Name the W&B group after the sweep's folder; a single run is a group of its own."""
+    folder = settings.sweep.dir if settings.mode == RunMode.MULTIRUN else settings.runtime.output_dir
+    return Path(folder).name
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}

@@ -1,0 +1,47 @@
+"""Activation functions, each with its derivative."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dynalign.errors import DynalignError
+
+LEAK = 0.01
+
+
+class Activation(NamedTuple):
+    """A function of the pre-activation and its derivative there."""
+
+    function: Callable[[Tensor], Tensor]
+    derivative: Callable[[Tensor], Tensor]
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation(torch.relu, lambda a: (a > 0).to(a)),
+    "softplus": Activation(functional.softplus, torch.sigmoid),
+    "tanh": Activation(torch.tanh, lambda a: 1 - torch.tanh(a).square()),
+    "leaky_relu": Activation(
+        lambda a: functional.leaky_relu(a, LEAK), lambda a: torch.where(a > 0, 1.0, LEAK).to(a)
+    ),
+}
+
+
+def activation(name: str) -> Activation:
+    """Return the activation of this name.
+
+    Raises
+    ------
+    DynalignError
+        With the nearest spelling, if there is none.
+    """
+    if name not in ACTIVATIONS:
+        near = difflib.get_close_matches(name, ACTIVATIONS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(ACTIVATIONS)}."
+        raise DynalignError(f"model.activation={name} is unknown; {hint}")
+    return ACTIVATIONS[name]

@@ -1,0 +1,98 @@
+"""What every model is: inputs in; action logits and recurrent states out."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dynalign.errors import DynalignError
+
+
+class Output(NamedTuple):
+    """``logits`` (batch, time, actions) and ``states`` (batch, time, units), None if they were not asked for."""
+
+    logits: Tensor
+    states: Tensor | None
+
+
+class SequenceModel(nn.Module, abc.ABC):
+    """A network that reads a sequence step by step and says at each step how it would act.
+
+    Parameters
+    ----------
+    n_inputs, n_actions : int
+        Input channels and actions.
+    n_states : int
+        Units of the recurrent state.
+    """
+
+    accepts_state_noise: ClassVar[bool] = True
+    """Whether noise can be added to the state at every step."""
+
+    def __init__(self, *, n_inputs: int, n_actions: int, n_states: int) -> None:
+        super().__init__()
+        self.n_inputs, self.n_actions, self.n_states = n_inputs, n_actions, n_states
+
+    def forward(
+        self, inputs: Tensor, state_noise: Tensor | None = None, *, return_states: bool = True
+    ) -> Output:
+        """Run the network from a zero state.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (batch, time, n_inputs)
+        state_noise : Tensor, shape (batch, time, n_states), optional
+            Added to the state at every step, and carried on by the recurrence; None is the unperturbed network.
+        return_states : bool
+            Whether the states are needed; some models are faster without.
+
+        Raises
+        ------
+        DynalignError
+            If a shape is wrong, or the model has no place for noise on its state.
+        """
+        name = type(self).__name__
+        if inputs.ndim != 3 or inputs.shape[-1] != self.n_inputs:
+            raise DynalignError(
+                f"{name} reads inputs of shape (batch, time, {self.n_inputs}), not {tuple(inputs.shape)}."
+            )
+        if state_noise is not None:
+            if not self.accepts_state_noise:
+                raise DynalignError(
+                    f"{name} cannot take noise on its recurrent state, which lives inside one fused scan; use "
+                    "perturbation=input or perturbation=representation."
+                )
+            expected = (*inputs.shape[:2], self.n_states)
+            if tuple(state_noise.shape) != expected:
+                raise DynalignError(
+                    f"{name} needs state noise of shape {expected}, not {tuple(state_noise.shape)}."
+                )
+        return self._run(inputs, state_noise, return_states)
+
+    @abc.abstractmethod
+    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:
+        """Do what ``forward`` promises, on checked arguments."""
+
+    @abc.abstractmethod
+    def input_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that go on learning when a curriculum freezes the network."""
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw initial weights from ``seed`` and leave the global random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def require_positive(**values: Any) -> None:
+    """Raise a DynalignError for the first value that is not greater than 0."""
+    for name, value in values.items():
+        if not value > 0:
+            raise DynalignError(f"model.{name}={value} must be greater than 0.")

@@ -1,0 +1,87 @@
+r"""The leaky gated recurrent unit.
+
+.. math::
+    z_t &= \sigma(W_z x_t + U_z h_{t-1} + b_z) \\
+    r_t &= \sigma(W_r x_t + U_r h_{t-1} + b_r) \\
+    c_t &= f(W_c x_t + U_c (r_t \odot h_{t-1}) + b_c) \\
+    h_t &= h_{t-1} + (1-d)\, z_t \odot (c_t - h_{t-1}), \qquad d = e^{-dt/\tau}.
+
+The gates are those of Cho et al. 2014 (arXiv 1406.1078); the update gate opens the leak of the rate network, so that a
+closed gate holds the state for as long as it is closed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from dynalign.models.activations import activation
+from dynalign.models.base import Output, SequenceModel, require_positive, seeded
+
+
+class LeakyGRU(SequenceModel):
+    """Leaky gated recurrent unit with a linear readout.
+
+    Parameters
+    ----------
+    n_inputs, n_actions : int
+    hidden : int
+        Number of units.
+    activation : {"relu", "softplus", "tanh", "leaky_relu"}
+        Of the candidate state.
+    tau : float
+        Time constant of a unit whose update gate is open, in ms.
+    dt : float
+        Time step, in ms; that of the task.
+    seed : int
+        Seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_inputs: int,
+        n_actions: int,
+        hidden: int = 64,
+        activation: str = "relu",
+        tau: float = 100.0,
+        dt: float = 20.0,
+        seed: int = 0,
+    ) -> None:
+        require_positive(hidden=hidden, tau=tau, dt=dt)
+        super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=hidden)
+        self._function = _activation(activation).function
+        self.decay = math.exp(-dt / tau)
+        with seeded(seed):
+            self.input = nn.Linear(n_inputs, 3 * hidden)  # z, r, c
+            self.gates = nn.Linear(hidden, 2 * hidden, bias=False)  # z, r
+            self.candidate = nn.Linear(hidden, hidden, bias=False)
+            for block in (*self.gates.weight.chunk(2), self.candidate.weight):
+                nn.init.orthogonal_(block.data)
+            self.readout = nn.Linear(hidden, n_actions)
+
+    def input_parameters(self) -> list[nn.Parameter]:
+        """Return the input weights, without the biases."""
+        return [self.input.weight]
+
+    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
+        hidden = self.n_states
+        drive = self.input(inputs)  # (batch, time, 3 hidden), all steps in one product
+        state = inputs.new_zeros(len(inputs), hidden)
+        noise = [None] * inputs.shape[1] if state_noise is None else state_noise.unbind(1)
+        states = []
+        for step, extra in zip(drive.unbind(1), noise, strict=True):
+            gates = torch.sigmoid(step[:, : 2 * hidden] + self.gates(state))
+            update, reset = gates.chunk(2, dim=-1)
+            candidate = self._function(step[:, 2 * hidden :] + self.candidate(reset * state))
+            state = state + (1 - self.decay) * update * (candidate - state)
+            if extra is not None:
+                state = state + extra
+            states.append(state)
+        stacked = torch.stack(states, dim=1)
+        return Output(self.readout(stacked), stacked)
+
+
+_activation = activation  # the constructor has an argument of this name

@@ -1,0 +1,121 @@
+r"""The leaky recurrent network.
+
+.. math::
+    h_t = d\,h_{t-1} + (1-d)\,f(W_{in} x_t + W_{rec} h_{t-1} + b), \qquad d = e^{-dt/\tau},
+
+the exact solution over one time step of :math:`\tau \dot h = -h + f(\cdot)` with the drive held constant (the rate
+network of arXiv 2410.24070, whose decay is exp(-20/100)).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from dynalign.models.activations import Activation, activation
+from dynalign.models.base import Output, SequenceModel, require_positive, seeded
+
+
+class LeakyRNN(SequenceModel):
+    """Leaky recurrent network with a linear readout.
+
+    The recurrent weights start as a random rotation: it neither shrinks nor stretches the state, so that what
+    enters early in a trial still reaches the decision, and so does the gradient on its way back.
+
+    Parameters
+    ----------
+    n_inputs, n_actions : int
+    hidden : int
+        Number of units.
+    activation : {"relu", "softplus", "tanh", "leaky_relu"}
+    tau : float
+        Time constant of a unit, in ms.
+    dt : float
+        Time step, in ms; that of the task.
+    seed : int
+        Seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_inputs: int,
+        n_actions: int,
+        hidden: int = 64,
+        activation: str = "relu",
+        tau: float = 100.0,
+        dt: float = 20.0,
+        seed: int = 0,
+    ) -> None:
+        require_positive(hidden=hidden, tau=tau, dt=dt)
+        super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=hidden)
+        self._activation = _activation(activation)
+        self.decay = math.exp(-dt / tau)
+        with seeded(seed):
+            self.input = nn.Linear(n_inputs, hidden)
+            self.recurrent = nn.Linear(hidden, hidden, bias=False)
+            nn.init.orthogonal_(self.recurrent.weight)
+            self.readout = nn.Linear(hidden, n_actions)
+
+    def input_parameters(self) -> list[nn.Parameter]:
+        """Return the input weights, without the bias."""
+        return [self.input.weight]
+
+    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
+        drive = self.input(inputs)  # (batch, time, hidden), all steps in one product
+        states = _Recurrence.apply(drive, self.recurrent.weight, state_noise, self.decay, self._activation)
+        return Output(self.readout(states), states)
+
+
+_activation = activation  # the constructor has an argument of this name
+
+
+class _Recurrence(torch.autograd.Function):
+    """The loop over time, with its backward pass written by hand.
+
+    Going back, only the chain through the state needs a loop; the gradient of the weights is one product over all
+    time steps. Inside, time comes first, so that a step is contiguous.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, drive: Tensor, weight: Tensor, noise: Tensor | None, decay: float, f: Activation
+    ) -> Tensor:
+        steps = drive.transpose(0, 1).contiguous()  # (time, batch, hidden)
+        noise_steps = None if noise is None else noise.transpose(0, 1)
+        pre = torch.empty_like(steps)
+        states = torch.empty_like(steps)
+        state = torch.zeros_like(steps[0])
+        back = weight.t()
+        for t in range(len(steps)):
+            torch.addmm(steps[t], state, back, out=pre[t])
+            state = torch.lerp(f.function(pre[t]), state, decay)
+            if noise_steps is not None:
+                state = state + noise_steps[t]
+            states[t] = state
+        ctx.save_for_backward(pre, states, weight)
+        ctx.decay, ctx.f, ctx.has_noise = decay, f, noise is not None
+        return states.transpose(0, 1)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        pre, states, weight = ctx.saved_tensors
+        outer = grad.transpose(0, 1).contiguous()
+        slope = ctx.f.derivative(pre).mul_(1 - ctx.decay)
+        into_pre = torch.empty_like(pre)
+        into_state = torch.empty_like(pre) if ctx.has_noise else None
+        carried = torch.zeros_like(outer[0])
+        for t in range(len(outer) - 1, -1, -1):
+            total = outer[t] + carried
+            if into_state is not None:
+                into_state[t] = total
+            torch.mul(slope[t], total, out=into_pre[t])
+            carried = torch.addmm(total, into_pre[t], weight, beta=ctx.decay)
+        grad_weight = torch.einsum("tbi,tbj->ij", into_pre[1:], states[:-1])
+        grad_noise = None if into_state is None else into_state.transpose(0, 1)
+        return into_pre.transpose(0, 1), grad_weight, grad_noise, None, None

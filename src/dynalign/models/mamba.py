@@ -1,0 +1,156 @@
+"""Mamba: a selective state-space model (Gu & Dao 2023, arXiv 2312.00752).
+
+The mixer has the parameter names, shapes and initial distribution of ``mamba_ssm.Mamba`` (v1), so that one checkpoint
+loads in either. With CUDA and the mamba-ssm package its scan runs in their fused kernel; elsewhere in plain PyTorch.
+
+Shapes: d = d_model, E = expand d, N = d_state, R = ceil(d / 16).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dynalign.errors import DynalignError
+from dynalign.models.base import Output, SequenceModel, require_positive, seeded
+from dynalign.models.scan import selective_scan
+
+BACKENDS = ("auto", "torch", "cuda")
+
+
+class Mamba(SequenceModel):
+    """Linear embedding, residual Mamba blocks, norm, readout.
+
+    The states are those of the scans, (E N) per layer, one layer after the other; at step t they have seen the
+    inputs up to and including t.
+
+    Parameters
+    ----------
+    n_inputs, n_actions : int
+    d_model, n_layers, d_state, expand, d_conv : int
+        Width of the residual stream, number of blocks, states per channel, width of a block relative to the
+        stream, and width of its causal convolution in time steps.
+    backend : {"auto", "torch", "cuda"}
+        Where the scan runs when the states are not asked for: ``cuda`` is the kernel of mamba-ssm, ``auto`` takes
+        it if it is there and the inputs are on a GPU.
+    seed : int
+        Seed of the initial weights.
+    """
+
+    accepts_state_noise: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        n_inputs: int,
+        n_actions: int,
+        d_model: int = 16,
+        n_layers: int = 1,
+        d_state: int = 16,
+        expand: int = 2,
+        d_conv: int = 4,
+        backend: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        require_positive(d_model=d_model, n_layers=n_layers, d_state=d_state, expand=expand, d_conv=d_conv)
+        if backend not in BACKENDS:
+            near = difflib.get_close_matches(backend, BACKENDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(BACKENDS)}."
+            raise DynalignError(f"model.backend={backend} is unknown; {hint}")
+        if backend == "cuda" and not kernel_available():
+            raise DynalignError(
+                "model.backend=cuda needs a CUDA GPU and the mamba-ssm package (pip install dynalign[cuda]); "
+                "use model.backend=auto to run the same block in plain PyTorch."
+            )
+        super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=n_layers * expand * d_model * d_state)
+        self.backend = backend
+        with seeded(seed):
+            self.embedding = nn.Linear(n_inputs, d_model)
+            self.blocks = nn.ModuleList(
+                MambaBlock(d_model, d_state=d_state, expand=expand, d_conv=d_conv) for _ in range(n_layers)
+            )
+            self.norm = nn.RMSNorm(d_model)
+            self.readout = nn.Linear(d_model, n_actions)
+
+    def input_parameters(self) -> list[nn.Parameter]:
+        """Return the embedding's weights and bias, which is what the study left unfrozen."""
+        return list(self.embedding.parameters())
+
+    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
+        fused = not return_states and self.backend != "torch" and inputs.is_cuda and kernel_available()
+        stream = self.embedding(inputs)  # (batch, time, d)
+        states = []
+        for block in self.blocks:
+            stream, block_states = block(stream, fused=fused)
+            if block_states is not None:
+                states.append(block_states.flatten(2))  # (batch, time, E N)
+        logits = self.readout(self.norm(stream))
+        return Output(logits, torch.cat(states, dim=-1) if return_states else None)
+
+
+class MambaBlock(nn.Module):
+    """Residual block: stream + mixer(norm(stream))."""
+
+    def __init__(self, d_model: int, *, d_state: int, expand: int, d_conv: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(d_model)
+        self.mixer = MambaMixer(d_model, d_state=d_state, expand=expand, d_conv=d_conv)
+
+    def forward(self, stream: Tensor, *, fused: bool) -> tuple[Tensor, Tensor | None]:
+        """Return the new stream (batch, time, d), and the states (batch, time, E, N) unless fused."""
+        mixed, states = self.mixer(self.norm(stream), fused=fused)
+        return stream + mixed, states
+
+
+class MambaMixer(nn.Module):
+    """The Mamba v1 block as in mamba-ssm: gate, causal convolution, selective scan."""
+
+    def __init__(self, d_model: int, *, d_state: int, expand: int, d_conv: int) -> None:
+        super().__init__()
+        E, N, R = expand * d_model, d_state, math.ceil(d_model / 16)
+        self.in_proj = nn.Linear(d_model, 2 * E, bias=False)
+        self.conv1d = nn.Conv1d(E, E, d_conv, groups=E, padding=d_conv - 1)
+        self.x_proj = nn.Linear(E, R + 2 * N, bias=False)
+        self.dt_proj = nn.Linear(R, E)
+        self.A_log = nn.Parameter(torch.log(torch.arange(1.0, N + 1)).repeat(E, 1))
+        self.D = nn.Parameter(torch.ones(E))
+        self.out_proj = nn.Linear(E, d_model, bias=False)
+        self._split = (R, N, N)
+        with torch.no_grad():
+            self.dt_proj.weight.uniform_(-(R**-0.5), R**-0.5)
+            # Step sizes start log-uniform in [0.001, 0.1]: softplus(bias) = dt.
+            dt = torch.exp(torch.empty(E).uniform_(math.log(1e-3), math.log(0.1)))
+            self.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
+
+    def forward(self, stream: Tensor, *, fused: bool) -> tuple[Tensor, Tensor | None]:
+        """Mix along time; ``stream`` is (batch, time, d)."""
+        time = stream.shape[1]
+        x, gate = self.in_proj(stream).chunk(2, dim=-1)  # (batch, time, E) each
+        x = functional.silu(self.conv1d(x.transpose(1, 2))[..., :time].transpose(1, 2))
+        dt, B, C = self.x_proj(x).split(self._split, dim=-1)  # R, N, N
+        delta = functional.softplus(self.dt_proj(dt))  # (batch, time, E)
+        A = -torch.exp(self.A_log)  # (E, N)
+        if fused:
+            return self.out_proj(_fused_scan(x, delta, A, B, C, self.D, gate)), None
+        y, states = selective_scan(delta, A, B, C, x)
+        return self.out_proj((y + self.D * x) * functional.silu(gate)), states
+
+
+def kernel_available() -> bool:
+    """Whether there is a CUDA GPU and mamba-ssm is installed."""
+    return torch.cuda.is_available() and importlib.util.find_spec("mamba_ssm") is not None
+
+
+def _fused_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, gate: Tensor) -> Tensor:
+    """Run scan, skip and gate in the kernel of mamba-ssm, which wants time last."""
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+
+    x, delta, B, C, gate = (tensor.transpose(1, 2).contiguous() for tensor in (x, delta, B, C, gate))
+    mixed: Tensor = selective_scan_fn(x, delta, A, B, C, D=D, z=gate, delta_softplus=False)
+    return mixed.transpose(1, 2)

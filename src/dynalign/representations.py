@@ -1,0 +1,145 @@
+"""From a trained network to the (trials, time, units) array that a metric sees.
+
+Three steps: run the network on a fixed probe set, the same trials for every network; cut out one period; reduce
+the units by principal components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from dynalign.errors import DynalignError
+from dynalign.tasks import PERIODS, Task, Trials
+
+States = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What of a network a metric is shown.
+
+    Parameters
+    ----------
+    rule : str
+        Rule of the probe trials.
+    trials : int
+        Number of probe trials; conditions (coherence and choice) occur equally often.
+    period : str or None
+        Period to keep, or None for the whole trial.
+    components : int or None
+        Number of principal components to keep, or None for all units.
+    basis : {"own", "common"}
+        Principal components of each network alone, or of all compared networks together (the study's choice).
+        Every metric here ignores rotations, so the own basis loses nothing but the discarded variance; and it
+        can compare networks of different size, which a common basis cannot.
+    seed : int
+        Seed of the probe trials.
+    """
+
+    rule: str = "delay_anti"
+    trials: int = 100
+    period: str | None = "stimulus"
+    components: int | None = 20
+    basis: Literal["own", "common"] = "own"
+    seed: int = 2410
+
+    def __post_init__(self) -> None:
+        if self.period is not None and self.period not in PERIODS:
+            raise DynalignError(
+                f"representation.period={self.period} is no period of a trial; use one of {', '.join(PERIODS)}, "
+                "or null for the whole trial."
+            )
+        if self.components is not None and self.components < 1:
+            raise DynalignError(
+                f"representation.components={self.components} keeps nothing; use a number >= 1, or null for all."
+            )
+        if self.basis not in ("own", "common"):
+            raise DynalignError(f"representation.basis={self.basis} is unknown; use own or common.")
+
+    def probe(self, task: Task) -> Trials:
+        """Return the probe trials: the same for every network that is asked with this task."""
+        rng = np.random.default_rng(self.seed)
+        return task.trials(self.trials, self.rule, rng, split="test", balanced=True)
+
+    def cut(self, states: States, trials: Trials) -> States:
+        """Keep the time steps of ``period``.
+
+        Parameters
+        ----------
+        states : array, shape (trials, time, units)
+        trials : Trials
+            The trials on which the states were recorded.
+
+        Raises
+        ------
+        DynalignError
+            If the period is empty, or not at the same steps in every trial.
+        """
+        if self.period is None:
+            return states
+        mask = trials.in_period(self.period)
+        if not mask.any():
+            raise DynalignError(
+                f"representation.period={self.period} is empty in the probe trials of rule {self.rule}; "
+                "choose a period that this rule has."
+            )
+        if (mask != mask[0]).any():
+            raise DynalignError(
+                f"representation.period={self.period} falls on different time steps in different probe trials; "
+                "give the test split of the task fixed durations."
+            )
+        return states[:, mask[0]]
+
+    def reduce(self, systems: Sequence[States]) -> list[States]:
+        """Reduce the units of the compared systems to ``components`` principal components.
+
+        Parameters
+        ----------
+        systems : sequence of arrays, each (trials, time, units)
+
+        Returns
+        -------
+        list of arrays, each (trials, time, min(components, units)), centred
+
+        Raises
+        ------
+        DynalignError
+            If the states hold NaN or infinite values, or the basis is common and the unit counts differ.
+        """
+        return reduce_units(systems, components=self.components, basis=self.basis)
+
+
+def reduce_units(
+    systems: Sequence[States], *, components: int | None, basis: Literal["own", "common"] = "own"
+) -> list[States]:
+    """Reduce the units of several systems; see ``Representation`` for the arguments and what is raised."""
+    for states in systems:
+        if not np.isfinite(states).all():
+            raise DynalignError("The recorded states hold NaN or infinite values: the network has diverged.")
+    if components is None:
+        return list(systems)
+    if basis == "own":
+        return [_project(states, [states], components) for states in systems]
+    sizes = sorted({states.shape[-1] for states in systems})
+    if len(sizes) > 1:
+        raise DynalignError(
+            f"representation.basis=common needs networks with equally many units, not {sizes}; "
+            "use representation.basis=own."
+        )
+    return [_project(states, systems, components) for states in systems]
+
+
+def _project(states: States, fitted_on: Sequence[States], components: int) -> States:
+    """Project ``states`` onto the leading principal axes of all ``fitted_on`` together."""
+    rows = np.concatenate([s.reshape(-1, s.shape[-1]) for s in fitted_on]).astype(np.float64)
+    mean = rows.mean(axis=0)
+    rows -= mean
+    _, axes = np.linalg.eigh(rows.T @ rows)
+    leading = axes[:, ::-1][:, :components]
+    projected: States = (states.astype(np.float64) - mean) @ leading
+    return projected

@@ -1,0 +1,238 @@
+"""Train one network through its curriculum, so that a killed training can go on where its last checkpoint stands."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+
+from dynalign.errors import DynalignError
+from dynalign.models import SequenceModel
+from dynalign.perturbations import Perturbation
+from dynalign.store import discard
+from dynalign.tasks import Task
+from dynalign.training.callbacks import CheckpointCallback, History, WeightsHistory
+from dynalign.training.curriculum import Curriculum
+from dynalign.training.data import TaskData
+from dynalign.training.module import TaskModule
+
+FINISHED = "finished"  # marks the folder of a phase that need not be trained again
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained, in every phase of its curriculum.
+
+    Parameters
+    ----------
+    epochs : int
+        Epochs of each phase.
+    batches_per_epoch, batch_size : int
+    learning_rate : float
+        Of Adam.
+    weight_decay : float
+        Factor of the sum of squared weights in the loss.
+    gradient_clip : float
+        Largest norm of the gradient.
+    validation_trials, validation_seed : int
+        The fixed set on which accuracy is measured, the same for every run.
+    checkpoint_every : int
+        Epochs between two checkpoints.
+    accelerator : str
+        Where Lightning trains: ``"cpu"``, ``"gpu"`` or ``"auto"``.
+    """
+
+    epochs: int = 12
+    batches_per_epoch: int = 50
+    batch_size: int = 64
+    learning_rate: float = 0.003
+    weight_decay: float = 1e-5
+    gradient_clip: float = 1.0
+    validation_trials: int = 500
+    validation_seed: int = 24100
+    checkpoint_every: int = 1
+    accelerator: Literal["cpu", "gpu", "auto"] = "cpu"
+
+    def __post_init__(self) -> None:
+        whole = ("epochs", "batches_per_epoch", "batch_size", "validation_trials", "checkpoint_every")
+        for name in whole:
+            if getattr(self, name) < 1:
+                raise DynalignError(f"trainer.{name}={getattr(self, name)} must be at least 1.")
+        for name in ("learning_rate", "gradient_clip"):
+            if getattr(self, name) <= 0:
+                raise DynalignError(f"trainer.{name}={getattr(self, name):g} must be greater than 0.")
+        if self.weight_decay < 0:
+            raise DynalignError(f"trainer.weight_decay={self.weight_decay:g} must be 0 or greater.")
+
+
+def fit(
+    model: SequenceModel,
+    *,
+    task: Task,
+    curriculum: Curriculum,
+    perturbation: Perturbation,
+    training: Training,
+    target: str,
+    seed: int,
+    folder: Path,
+    callbacks: Sequence[pl.Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> list[dict[str, Any]]:
+    """Train ``model`` in place and return its history, one row per checkpoint.
+
+    Parameters
+    ----------
+    target : str
+        Rule on which accuracy is measured.
+    folder : Path
+        Gets ``weights/epoch-0000.pt`` (untrained) and so on; holds what resuming needs while training.
+    callbacks : sequence of Lightning callbacks
+        Those that are ``CheckpointCallback`` are told what earlier phases trained.
+
+    Returns
+    -------
+    list of dict
+        Keys epoch, step, phase, train_loss, val_loss, accuracy, chance_accuracy.
+    """
+    phases = curriculum.phases()
+    history = History(phases[0].name if phases else "untrained", training.checkpoint_every)
+    weights = WeightsHistory(folder / "weights", training.checkpoint_every)
+    kept: list[pl.Callback] = [*callbacks, history, weights]
+    epoch = step = 0
+    for number, phase in enumerate(phases):
+        history.phase = phase.name
+        for callback in kept:
+            if isinstance(callback, CheckpointCallback):
+                callback.first_epoch, callback.first_step = epoch, step
+        stage = folder / f"phase-{number}"
+        module = TaskModule(
+            model,
+            perturbation,
+            learning_rate=training.learning_rate,
+            weight_decay=training.weight_decay,
+            frozen=phase.frozen,
+            seed=(seed, number),
+        )
+        data = TaskData(
+            task,
+            phase.rules,
+            target,
+            batch_size=training.batch_size,
+            batches_per_epoch=training.batches_per_epoch,
+            validation_trials=training.validation_trials,
+            seed=seed,
+            phase=number,
+            validation_seed=training.validation_seed,
+        )
+        if (stage / FINISHED).exists():
+            checkpoint = torch.load(stage / "last.ckpt", weights_only=False)
+            module.load_state_dict(checkpoint["state_dict"])
+            for callback in kept:
+                callback.load_state_dict(checkpoint["callbacks"].get(callback.state_key, {}))
+        else:
+            _fit_phase(module, data, training, stage, kept, loggers)
+            (stage / FINISHED).touch()
+        epoch, step = history.rows[-1]["epoch"], history.rows[-1]["step"]
+    if not phases:
+        _look_at_untrained(model, task, perturbation, training, target, seed, kept, loggers)
+    for number in range(len(phases)):
+        discard(folder / f"phase-{number}")
+    return history.rows
+
+
+def _fit_phase(
+    module: TaskModule,
+    data: TaskData,
+    training: Training,
+    stage: Path,
+    callbacks: list[pl.Callback],
+    loggers: Sequence[Logger],
+) -> None:
+    resumable = ModelCheckpoint(
+        stage, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    with _quiet():
+        trainer = pl.Trainer(
+            max_epochs=training.epochs,
+            callbacks=[*callbacks, resumable],
+            logger=list(loggers),
+            gradient_clip_val=training.gradient_clip,
+            reload_dataloaders_every_n_epochs=1,
+            accelerator=training.accelerator,
+            devices=1,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        last = stage / "last.ckpt"
+        # The file is our own, and holds the history beside tensors.
+        trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=False)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+
+
+def _look_at_untrained(
+    model: SequenceModel,
+    task: Task,
+    perturbation: Perturbation,
+    training: Training,
+    target: str,
+    seed: int,
+    callbacks: Sequence[pl.Callback],
+    loggers: Sequence[Logger],
+) -> None:
+    """Record the untrained network: every callback's checkpoint, and no training."""
+    module = TaskModule(model, perturbation, learning_rate=training.learning_rate, weight_decay=0.0, seed=(seed,))
+    data = TaskData(
+        task,
+        (target,),
+        target,
+        batch_size=1,
+        batches_per_epoch=1,
+        validation_trials=training.validation_trials,
+        seed=seed,
+        phase=0,
+        validation_seed=training.validation_seed,
+    )
+    with _quiet():
+        trainer = pl.Trainer(
+            logger=list(loggers), accelerator="cpu", enable_progress_bar=False, enable_model_summary=False,
+            enable_checkpointing=False,
+        )
+    trainer.datamodule = data  # type: ignore[attr-defined]
+    for callback in callbacks:
+        if isinstance(callback, CheckpointCallback):
+            callback.at_checkpoint(trainer, module, 0, 0)
+        callback.on_fit_end(trainer, module)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning from announcing its devices, and from advice that does not fit data made on the fly."""
+    names = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for message in (
+                ".*does not have many workers.*",
+                ".*Checkpoint directory .* exists and is not empty.*",
+                ".*GPU available but not used.*",
+                ".*fewer than the logging interval.*",
+            ):
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,140 @@
+"""The LightningModule: a sequence model that learns to say the right action at every time step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dynalign.models import SequenceModel
+from dynalign.perturbations import Perturbation
+from dynalign.training.data import Batch
+
+
+class Score(NamedTuple):
+    """What a network makes of a set of trials."""
+
+    loss: float
+    accuracy: float
+    chance_accuracy: float
+
+
+def decisions(logits: Tensor, decision: Tensor) -> Tensor:
+    """Return the action that each trial's decision period argues for, shape (trials,).
+
+    It is the action of the largest summed log probability: that of holding the action throughout the period.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (trials, time, actions)
+    decision : bool Tensor, shape (trials, time)
+        The time steps of the decision period.
+    """
+    log_probability = functional.log_softmax(logits, dim=-1) * decision.unsqueeze(-1)
+    return log_probability.sum(dim=1).argmax(dim=-1)
+
+
+class TaskModule(pl.LightningModule):
+    """Cross-entropy on every time step; accuracy on the decision period.
+
+    Parameters
+    ----------
+    model : SequenceModel
+    perturbation : Perturbation
+        Noise under which the network runs, in training and validation alike.
+    learning_rate : float
+        Of Adam.
+    weight_decay : float
+        Factor of the penalty, the sum over all weight matrices of their squared Frobenius norm.
+    frozen : bool
+        Whether only the model's input weights learn.
+    seed : tuple of int
+        Seeds the noise, together with epoch and batch.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        perturbation: Perturbation,
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        frozen: bool = False,
+        seed: tuple[int, ...] = (0,),
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.perturbation = perturbation
+        self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
+        for parameter in model.parameters():
+            parameter.requires_grad_(not frozen)
+        for parameter in model.input_parameters():
+            parameter.requires_grad_(True)
+
+    def run_model(self, inputs: Tensor, seed: tuple[int, ...], *, states: bool) -> tuple[Tensor, Tensor | None]:
+        """Run the model under the perturbation; the noise depends on ``seed`` and the shapes alone.
+
+        Returns
+        -------
+        logits : Tensor, shape (trials, time, actions)
+        states : Tensor, shape (trials, time, units), or None where ``states`` is False
+        """
+        generator = torch.Generator().manual_seed(_mix(seed))
+        noisy = self.perturbation.on_inputs(inputs, generator)
+        shape = (inputs.shape[0], inputs.shape[1], self.model.n_states)
+        noise = self.perturbation.state_noise(shape, generator)
+        if noise is not None:
+            noise = noise.to(inputs)
+        output = self.model(noisy, noise, return_states=states)
+        return output.logits, output.states
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """Return the loss of one batch."""
+        logits, _ = self.run_model(batch.inputs, (*self.seed, self.current_epoch, batch.index), states=False)
+        loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+        self.log("train_loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(batch.answer))
+        if self.weight_decay:
+            penalty = sum(p.square().sum() for p in self.parameters() if p.requires_grad and p.ndim > 1)
+            loss = loss + self.weight_decay * penalty
+        return loss
+
+    def validation_step(self, batch: Batch) -> None:
+        """Score the fixed validation set."""
+        score = self.score(batch)
+        values = {"val_loss": score.loss, "accuracy": score.accuracy, "chance_accuracy": score.chance_accuracy}
+        self.log_dict(values, logger=False, batch_size=len(batch.answer))
+
+    @torch.no_grad()
+    def score(self, batch: Batch) -> Score:
+        """Return loss and accuracies on a set of trials, under noise that is the same at every call."""
+        logits, _ = self.run_model(batch.inputs, (_VALIDATION,), states=False)
+        loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+        right = (decisions(logits, batch.decision) == batch.answer).double()
+        return Score(
+            loss=loss.item(),
+            accuracy=right[batch.has_answer].mean().item(),
+            chance_accuracy=right[~batch.has_answer].mean().item(),
+        )
+
+    @torch.no_grad()
+    def record(self, inputs: Tensor) -> Tensor:
+        """Return the states (trials, time, units) on the given inputs, under noise that is the same at every call."""
+        _, states = self.run_model(inputs.to(self.device), (_RECORDING,), states=True)
+        assert states is not None
+        return states
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam over the parameters that learn."""
+        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
+
+
+_VALIDATION, _RECORDING = 1, 2  # seeds of the noise on the fixed sets
+
+
+def _mix(seed: tuple[int, ...]) -> int:
+    """Turn several integers into one seed, without collisions between neighbouring tuples."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
