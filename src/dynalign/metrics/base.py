@@ -1,0 +1,125 @@
+"""What a metric is, and the one input check that all metrics share."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dynalign.errors import DynalignError
+
+States = npt.NDArray[np.float64]
+Scale = Literal["unit", "radians"]
+
+
+class Metric(abc.ABC):
+    """A dissimilarity between two systems, 0 for the same; configure it, then apply it.
+
+    A subclass is a frozen dataclass and fills in ``prepare``, the work that each system needs once, and
+    ``distances``, the work that each pair needs.
+    """
+
+    name: ClassVar[str]
+    """The metric's name in configs and tables."""
+
+    needs_matched_trials: ClassVar[bool]
+    """Whether trial k must be the same condition in both systems, and time step t the same moment."""
+
+    def __call__(self, x: npt.ArrayLike | torch.Tensor, y: npt.ArrayLike | torch.Tensor) -> float:
+        """Return the dissimilarity of ``x`` and ``y``, each of shape (trials, time, units).
+
+        Raises
+        ------
+        DynalignError
+            If an input has the wrong shape, holds NaN or infinite values, is constant, or is too short.
+        """
+        return float(self.distances([(self.prepare(x, where="x"), self.prepare(y, where="y"))])[0])
+
+    @abc.abstractmethod
+    def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> Any:
+        """Check ``x`` (trials, time, units) and do what depends on it alone; ``where`` names it in errors."""
+
+    @abc.abstractmethod
+    def distances(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
+        """Return the dissimilarity of each pair of prepared systems."""
+
+
+def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> States:
+    """Return ``x`` as a float64 array (trials, time, units), centred per unit; ``x`` itself is left alone.
+
+    Raises
+    ------
+    DynalignError
+        If ``x`` is no array of real numbers with three axes, is empty, holds NaN or infinite values, or does not
+        change at all.
+    """
+    array = _as_array(x, where)
+    if array.ndim != 3:
+        raise DynalignError(
+            f"{where} has shape {array.shape}, but states have three axes: (trials, time, units)."
+        )
+    if array.size == 0:
+        raise DynalignError(f"{where} is empty: its shape is {array.shape}, as (trials, time, units).")
+    if array.dtype.kind not in "fiub":
+        raise DynalignError(f"{where} holds {array.dtype} values, but states are real numbers.")
+    states: States = array.astype(np.float64)
+    bad = ~np.isfinite(states)
+    if bad.any():
+        first = tuple(int(index) for index in np.argwhere(bad)[0])
+        raise DynalignError(
+            f"{where} holds {int(bad.sum())} NaN or infinite values, the first at (trial, time, unit) {first}."
+        )
+    largest = np.abs(states).max()
+    if largest > 0:
+        states /= largest  # so that squares can neither overflow nor vanish; no metric here sees the scale
+    centred = states - states.mean(axis=(0, 1))
+    if np.ptp(states, axis=(0, 1)).max() == 0 or np.abs(centred).max() <= 4 * np.finfo(np.float64).eps:
+        raise DynalignError(f"{where} is constant: no unit changes over trials or time, so it has no dynamics.")
+    return np.ascontiguousarray(centred)
+
+
+def _as_array(x: npt.ArrayLike | torch.Tensor, where: str) -> npt.NDArray[Any]:
+    if isinstance(x, torch.Tensor):
+        return x.detach().cpu().to(torch.float32 if x.dtype == torch.bfloat16 else x.dtype).numpy()
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise DynalignError(
+            f"{where} is ragged: every trial needs the same number of time steps and units."
+        ) from error
+
+
+def precision(x: npt.ArrayLike | torch.Tensor) -> float:
+    """Return the relative size of rounding errors in ``x``: what lies below it is noise, not signal."""
+    dtype = _as_array(x, "x").dtype
+    return float(np.finfo(dtype).eps) if dtype.kind == "f" else float(np.finfo(np.float64).eps)
+
+
+def check_matched(x: States, y: States) -> None:
+    """Raise a DynalignError unless trials and time steps of two systems match."""
+    if x.shape[:2] != y.shape[:2]:
+        raise DynalignError(
+            f"x has (trials, time) = {x.shape[:2]} and y has {y.shape[:2]}; this metric compares row by row and needs "
+            "the same trials and time steps in both."
+        )
+
+
+def check_scale(scale: str) -> None:
+    """Raise a DynalignError for an unknown scale."""
+    if scale not in ("unit", "radians"):
+        raise DynalignError(f"scale={scale} is unknown; use unit (angle / (pi/2)) or radians.")
+
+
+def angle(difference: float, total: float, scale: Scale) -> float:
+    """Return the angle between unit vectors a and b from \\|a - b\\| and \\|a + b\\|.
+
+    Unlike the arc cosine of their product, 2 atan2(\\|a - b\\|, \\|a + b\\|) keeps its digits near 0 (Kahan 2006, "How
+    Futile are Mindless Assessments of Roundoff", section 12).
+    """
+    radians = 2 * math.atan2(difference, total)
+    return radians if scale == "radians" else radians / (math.pi / 2)
