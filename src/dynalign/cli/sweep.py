@@ -8,16 +8,16 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.console import Console
 
 from dynalign.cli.summary import summarise
+from dynalign.cli.terminal import console
 
 
 class SweepSummary(Callback):
     """Summarises a multirun from the files that its jobs left behind, whichever launcher ran them."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
+        self._console = console()
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Say what is about to run."""

@@ -15,9 +15,8 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
-from dynalign.cli import ROOT, outcome
+from dynalign.cli import ROOT, outcome, terminal
 from dynalign.cli.job import Job, build_dissimilarity_callback, build_job, is_checkpoint_reference, stored_run
 from dynalign.cli.overrides import check_overrides
 from dynalign.cli.progress import EpochProgress
@@ -29,7 +28,7 @@ from dynalign.tasks import Trials
 from dynalign.training import DissimilarityCallback, Run, loggable, obtain
 
 CONF = ROOT / "conf"
-console = Console(highlight=False)
+console = terminal.console()
 
 
 def main() -> None:

@@ -170,6 +170,7 @@ def _fit_phase(
             accelerator=training.accelerator,
             devices=1,
             num_sanity_val_steps=0,
+            log_every_n_steps=1,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
@@ -229,7 +230,8 @@ def _quiet() -> Iterator[None]:
                 ".*does not have many workers.*",
                 ".*Checkpoint directory .* exists and is not empty.*",
                 ".*GPU available but not used.*",
-                ".*fewer than the logging interval.*",
+                ".*has `__len__` defined.*",  # right for loading without worker processes, as here
+                ".*treespec, LeafSpec.*",  # between Lightning and torch; nothing that a user can change
             ):
                 warnings.filterwarnings("ignore", message=message)
             yield
