@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -66,9 +66,8 @@ def _choices(override: Override) -> list[str]:
 
 def _first(override: Override) -> str:
     """Return the override with the first choice of its sweep."""
-    if override.value_type in (ValueType.CHOICE_SWEEP, ValueType.GLOB_CHOICE_SWEEP):
-        first = next(iter(override.sweep_string_iterator()))
-        return f"{override.key_or_group}={first}"
+    if override.is_sweep_override():
+        return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
     assert override.input_line is not None
     return override.input_line
 
