@@ -46,9 +46,7 @@ def trials_per_second(make: Callable[[], object], n: int) -> float:
 
 def main() -> None:
     """Print one row per task and rule."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000, help="trials per turn (default 1000)")
     parser.add_argument("--turns", type=int, default=15, help="turns for each (default 15)")
     arguments = parser.parse_args()
@@ -69,9 +67,7 @@ def main() -> None:
                     trials.append((env.ob, env.gt))
                 return trials
 
-            speeds = [
-                (trials_per_second(ours, n), trials_per_second(theirs, n)) for _ in range(arguments.turns)
-            ]
+            speeds = [(trials_per_second(ours, n), trials_per_second(theirs, n)) for _ in range(arguments.turns)]
             mine, reference = (statistics.median(column) for column in zip(*speeds, strict=True))
             ratio = statistics.median(a / b for a, b in speeds)
             print(f"{task.name:8}{rule:8}{mine:12,.0f}{reference:12,.0f}{ratio:8.1f}")

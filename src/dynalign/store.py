@@ -54,7 +54,7 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, lambda target: target.write_text(json.dumps(content, indent=1)))
 
 
-def read_json(path: Path) -> Any | None:
+def read_json(path: Path) -> Any:
     """Return the content of a JSON file, or None where there is none that can be read."""
     try:
         return json.loads(path.read_text())

@@ -39,9 +39,7 @@ TIMING = {"train": SHORT, "test": {**SHORT, "stimulus": 300}}
         (GoNogo(timing=TIMING), "test", 0.0),
     ],
 )
-def test_closed_form_is_the_integrators_accuracy(
-    task: Task, rule: str, split: str, extra_noise: float
-) -> None:
+def test_closed_form_is_the_integrators_accuracy(task: Task, rule: str, split: str, extra_noise: float) -> None:
     expected = task.ideal_accuracy(rule, split, extra_noise)
     accuracy, n = integrator_accuracy(task, rule, split, extra_noise)
     if expected == 1:

@@ -230,9 +230,7 @@ def test_observations_have_neurogyms_means_and_variances(samples: tuple[str, str
     compared = 0
     for coherence in np.unique(theirs.coherence):
         for choice in (0, 1):
-            mine, reference = (
-                t.select((t.coherence == coherence) & (t.answer == choice)) for t in (ours, theirs)
-            )
+            mine, reference = (t.select((t.coherence == coherence) & (t.answer == choice)) for t in (ours, theirs))
             for period in PERIODS:
                 x, y = (
                     mine.inputs[mine.in_period(period)][:, :3],
@@ -276,9 +274,7 @@ def test_noise_is_gaussian_and_white_as_neurogyms() -> None:
     assert stats.ks_2samp(mine.ravel(), reference.ravel()).pvalue > P_VALUE
     n = mine[:, 1:].size
     assert abs(np.corrcoef(mine[:, 1:].ravel(), mine[:, :-1].ravel())[0, 1]) < Z_VALUE / np.sqrt(n)
-    assert abs(np.corrcoef(mine[..., 0].ravel(), mine[..., 1].ravel())[0, 1]) < Z_VALUE / np.sqrt(
-        mine.size / 2
-    )
+    assert abs(np.corrcoef(mine[..., 0].ravel(), mine[..., 1].ravel())[0, 1]) < Z_VALUE / np.sqrt(mine.size / 2)
     across_trials = np.corrcoef(mine[1:].ravel(), mine[:-1].ravel())[0, 1]
     assert abs(across_trials) < Z_VALUE / np.sqrt(mine[1:].size)
 

@@ -48,9 +48,7 @@ def test_padding_only_at_the_end_and_marked_everywhere(trials: Trials) -> None:
 def test_periods_follow_in_order(trials: Trials) -> None:
     for periods, length in zip(trials.periods, trials.lengths, strict=True):
         assert (np.diff(periods[:length]) >= 0).all()
-    np.testing.assert_array_equal(
-        sum(trials.in_period(name).astype(int) for name in PERIODS), trials.targets != IGNORE
-    )
+    np.testing.assert_array_equal(sum(trials.in_period(name).astype(int) for name in PERIODS), trials.targets != IGNORE)
 
 
 def test_unknown_period_is_named() -> None:

@@ -106,7 +106,9 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
         label=label,
         spec=spec,
         metrics=metrics,
-        metric_configs={metric.name: node for metric, node in zip(metrics, _plain(config.metric).values(), strict=True)},
+        metric_configs={
+            metric.name: node for metric, node in zip(metrics, _plain(config.metric).values(), strict=True)
+        },
         representation=representation,
         representation_config=_plain(config.representation),
         reference=str(config.reference),

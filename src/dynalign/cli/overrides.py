@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from dynalign.cli.schema import suggestion
+from dynalign.cli.schema import join, suggestion
 from dynalign.errors import DynalignError
 
 
@@ -74,7 +74,7 @@ def _first(override: Override) -> str:
 
 def _keys(config: DictConfig, path: str) -> Iterator[str]:
     for key in config:
-        name = f"{path}.{key}" if path else str(key)
+        name = join(path, key)
         yield name
         if not OmegaConf.is_missing(config, key) and isinstance(config._get_node(key), DictConfig):
             yield from _keys(config[key], name)

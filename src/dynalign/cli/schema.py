@@ -41,7 +41,7 @@ def _targets(node: Any, path: str) -> list[tuple[str, DictConfig]]:
     found = []
     for key in node:
         if not OmegaConf.is_missing(node, key):
-            found += _targets(node[key], f"{path}.{key}" if path else str(key))
+            found += _targets(node[key], join(path, key))
     return found
 
 
@@ -65,6 +65,11 @@ def _check_node(path: str, node: Any, file: str) -> None:
                 f"{path}.{key} is no setting of {target.__name__} ({file}); {suggestion(key, parameters)}"
             )
         _check_type(f"{path}.{key}", value, hints.get(key, Any), file)
+
+
+def join(path: str, key: object) -> str:
+    """Return the config path of ``key`` below ``path``."""
+    return f"{path}.{key}" if path else str(key)
 
 
 def suggestion(word: str, known: typing.Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 from hydra.utils import instantiate
+from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -23,7 +24,7 @@ from dynalign.cli.job import Job, build_job
 from dynalign.metrics import Metric
 from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
 from dynalign.store import key_of, read_json, write_atomically
-from dynalign.studies import COLUMNS, final_dissimilarities, pairwise_rows, write_table
+from dynalign.studies import COLUMNS, as_table, final_dissimilarities, pairwise_rows, write_table
 from dynalign.training import Run, load
 
 _PACKAGES = ("dynalign", "torch", "pytorch-lightning", "hydra-core", "numpy", "scipy", "wandb")
@@ -47,20 +48,17 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         ends.setdefault(job.label.run, end)
     runs = {name: load(job.spec, job.store) for name, job in jobs.items()}
     rows = _compare(jobs, runs, console)
-    parts = [*learning, pd.DataFrame(rows, columns=list(COLUMNS))]
+    parts = [*learning, as_table(rows)]
     table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(
         subset=[column for column in COLUMNS if column != "seconds"]
     )
-    paths = write_table(table.to_dict("records"), folder)
+    paths = write_table(table, folder)
     facts = _facts(jobs, runs, ends, table)
     figures = {}
     for metric in table.loc[table["comparison"] == "pairwise", "metric"].unique():
         names, matrix = pairwise_matrix(table, metric)
         figures[metric] = matrix_figure(names, matrix, metric)
-        write_atomically(
-            folder / f"matrix-{metric}.png",
-            lambda path, figure=figures[metric]: figure.savefig(path, dpi=160, format="png"),
-        )
+        _save(figures[metric], folder / f"matrix-{metric}.png")
     report = write_report(
         folder / "report.html",
         table=table,
@@ -85,6 +83,10 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
     return not failures
 
 
+def _save(figure: Figure, path: Path) -> None:
+    write_atomically(path, lambda target: figure.savefig(target, dpi=160, format="png"))
+
+
 def _rebuild(folder: Path) -> Job:
     """Build a job again from the config that Hydra wrote beside its output."""
     config = OmegaConf.load(folder / ".hydra" / "config.yaml")
@@ -97,9 +99,7 @@ def _with_metrics_of(job: Job, other: Job) -> Job:
     """Return ``job`` with the other's metrics added: a sweep over metrics asks for the same network repeatedly."""
     known = {metric.name for metric in job.metrics}
     new = [metric for metric in other.metrics if metric.name not in known]
-    return replace(
-        job, metrics=[*job.metrics, *new], metric_configs={**other.metric_configs, **job.metric_configs}
-    )
+    return replace(job, metrics=[*job.metrics, *new], metric_configs={**other.metric_configs, **job.metric_configs})
 
 
 def _compare(jobs: dict[str, Job], runs: dict[str, Run], console: Console) -> list[dict[str, Any]]:
@@ -113,9 +113,7 @@ def _compare(jobs: dict[str, Job], runs: dict[str, Run], console: Console) -> li
             way = key_of({"metric": job.metric_configs[metric.name], "of": dict(job.representation_config)})
             alike.setdefault(way, []).append((name, metric, job))
     rows: list[dict[str, Any]] = []
-    for members in track(
-        alike.values(), "comparing", console=console, transient=True, disable=not console.is_terminal
-    ):
+    for members in track(alike.values(), "comparing", console=console, transient=True, disable=not console.is_terminal):
         _, metric, first = members[0]
         pairs = final_dissimilarities(
             [job.final(runs[name]) for name, _, job in members],
@@ -149,7 +147,9 @@ def _facts(
                 "status": ends[name]["status"],
                 "seconds": float(ends[name]["seconds"]),
                 "key": job.spec.key,
-                **{f"self_{metric}": value for metric, value in zip(mine["metric"], mine["dissimilarity"], strict=True)},
+                **{
+                    f"self_{metric}": value for metric, value in zip(mine["metric"], mine["dissimilarity"], strict=True)
+                },
             }
         )
     return pd.DataFrame(rows)

@@ -23,7 +23,7 @@ from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
 from dynalign.errors import DynalignError
 from dynalign.representations import States
-from dynalign.studies import learning_rows, measure_over_learning, write_table
+from dynalign.studies import as_table, learning_rows, measure_over_learning, write_table
 from dynalign.tasks import Trials
 from dynalign.training import DissimilarityCallback, Run, loggable, obtain
 
@@ -92,7 +92,7 @@ def run_job(config: DictConfig, settings: Any, folder: Path, overrides: Sequence
         if records is None and logger is not None:
             _log_again(run, measured, logger)
         rows = learning_rows(job.label, run, measured, job.reference)
-        write_table(rows, folder)
+        write_table(as_table(rows), folder)
         if logger is not None:
             logger.experiment.summary.update(_summary(job, run, measured))
     finally:
@@ -138,7 +138,7 @@ def _reference(job: Job) -> tuple[str | States, str]:
 def _log_again(run: Run, records: Sequence[Any], logger: Any) -> None:
     """Log a run from the store as it was logged when it trained."""
     for row in run.history.to_dict("records"):
-        logger.log_metrics(loggable(row), step=int(row["step"]))
+        logger.log_metrics(loggable({str(name): value for name, value in row.items()}), step=int(row["step"]))
         values = {
             f"dissimilarity/{record.metric}": record.dissimilarity
             for record in records

@@ -60,9 +60,7 @@ def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> States:
     """
     array = _as_array(x, where)
     if array.ndim != 3:
-        raise DynalignError(
-            f"{where} has shape {array.shape}, but states have three axes: (trials, time, units)."
-        )
+        raise DynalignError(f"{where} has shape {array.shape}, but states have three axes: (trials, time, units).")
     if array.size == 0:
         raise DynalignError(f"{where} is empty: its shape is {array.shape}, as (trials, time, units).")
     if array.dtype.kind not in "fiub":
@@ -89,9 +87,7 @@ def _as_array(x: npt.ArrayLike | torch.Tensor, where: str) -> npt.NDArray[Any]:
     try:
         return np.asarray(x)
     except ValueError as error:
-        raise DynalignError(
-            f"{where} is ragged: every trial needs the same number of time steps and units."
-        ) from error
+        raise DynalignError(f"{where} is ragged: every trial needs the same number of time steps and units.") from error
 
 
 def precision(x: npt.ArrayLike | torch.Tensor) -> float:
@@ -116,9 +112,9 @@ def check_scale(scale: str) -> None:
 
 
 def angle(difference: float, total: float, scale: Scale) -> float:
-    """Return the angle between unit vectors a and b from \\|a - b\\| and \\|a + b\\|.
+    """Return the angle between unit vectors a and b from the norms of a - b (difference) and a + b (total).
 
-    Unlike the arc cosine of their product, 2 atan2(\\|a - b\\|, \\|a + b\\|) keeps its digits near 0 (Kahan 2006, "How
+    Unlike the arc cosine of their product, 2 atan2(difference, total) keeps its digits near 0 (Kahan 2006, "How
     Futile are Mindless Assessments of Roundoff", section 12).
     """
     radians = 2 * math.atan2(difference, total)

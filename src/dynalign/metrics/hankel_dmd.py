@@ -2,8 +2,8 @@ r"""Dynamic mode decomposition of delay-embedded states: one linear operator per
 
 Delay vectors :math:`(x_t, x_{t-\tau}, \ldots, x_{t-(d-1)\tau})` are gathered over time, within each trial; their matrix
 :math:`H = V S W^\top` is cut to ``rank`` singular directions; and the operator is the least-squares map from
-:math:`v_t` to :math:`v_{t+1}` in these coordinates (HAVOK: Brunton et al. 2017, arXiv 1608.05306; as used by DSA: Ostrow et al.
-2023, arXiv 2306.10168, section 2).
+:math:`v_t` to :math:`v_{t+1}` in these coordinates (HAVOK: Brunton et al. 2017, arXiv 1608.05306; as
+used by DSA: Ostrow et al. 2023, arXiv 2306.10168, section 2).
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def fit_hankel_dmd(
     trials, time, units = states.shape
     needed = (n_delays - 1) * delay_interval + 2
     if time < needed:
+        longest = (time - 2) // delay_interval + 1
+        remedy = f"use n_delays <= {longest}" if longest >= 1 else "dynamics need at least 2"
         raise DynalignError(
-            f"{where} has {time} time steps per trial, too few for n_delays={n_delays} at delay_interval="
-            f"{delay_interval}, which need at least {needed}; use n_delays <= {max(1, (time - 2) // delay_interval + 1)}."
-            if time >= 2
-            else f"{where} has {time} time step per trial; dynamics need at least 2."
+            f"{where} has {time} time steps per trial, too few for n_delays={n_delays} at "
+            f"delay_interval={delay_interval}, which need at least {needed}; {remedy}."
         )
     if rank > n_delays * units:
         raise DynalignError(

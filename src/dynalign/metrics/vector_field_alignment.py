@@ -82,7 +82,8 @@ def _inner(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _eigenbasis(symmetric: Tensor) -> Tensor:
-    return torch.linalg.eigh(symmetric).eigenvectors
+    basis: Tensor = torch.linalg.eigh(symmetric).eigenvectors
+    return basis
 
 
 # --- where to start -----------------------------------------------------------------------------------------------
@@ -165,7 +166,8 @@ def _retract(c: Tensor, omega: Tensor) -> Tensor:
     """Return the Cayley transform of ``omega`` times ``c``: a step along O(n) that agrees with exp to second order."""
     half = omega / 2
     one = torch.eye(c.shape[-1], dtype=c.dtype, device=c.device)
-    return torch.linalg.solve(one - half, c + half @ c)
+    stepped: Tensor = torch.linalg.solve(one - half, c + half @ c)
+    return stepped
 
 
 def _orthonormalised(c: Tensor) -> Tensor:

@@ -38,9 +38,7 @@ class SequenceModel(nn.Module, abc.ABC):
         super().__init__()
         self.n_inputs, self.n_actions, self.n_states = n_inputs, n_actions, n_states
 
-    def forward(
-        self, inputs: Tensor, state_noise: Tensor | None = None, *, return_states: bool = True
-    ) -> Output:
+    def forward(self, inputs: Tensor, state_noise: Tensor | None = None, *, return_states: bool = True) -> Output:
         """Run the network from a zero state.
 
         Parameters
@@ -69,9 +67,7 @@ class SequenceModel(nn.Module, abc.ABC):
                 )
             expected = (*inputs.shape[:2], self.n_states)
             if tuple(state_noise.shape) != expected:
-                raise DynalignError(
-                    f"{name} needs state noise of shape {expected}, not {tuple(state_noise.shape)}."
-                )
+                raise DynalignError(f"{name} needs state noise of shape {expected}, not {tuple(state_noise.shape)}.")
         return self._run(inputs, state_noise, return_states)
 
     @abc.abstractmethod
@@ -79,7 +75,7 @@ class SequenceModel(nn.Module, abc.ABC):
         """Do what ``forward`` promises, on checked arguments."""
 
     @abc.abstractmethod
-    def input_parameters(self) -> list[nn.Parameter]:
+    def input_parameters(self) -> list[Tensor]:
         """Return the parameters that go on learning when a curriculum freezes the network."""
 
 

@@ -62,7 +62,7 @@ class LeakyGRU(SequenceModel):
                 nn.init.orthogonal_(block.data)
             self.readout = nn.Linear(hidden, n_actions)
 
-    def input_parameters(self) -> list[nn.Parameter]:
+    def input_parameters(self) -> list[Tensor]:
         """Return the input weights, without the biases."""
         return [self.input.weight]
 

@@ -61,13 +61,15 @@ class LeakyRNN(SequenceModel):
             nn.init.orthogonal_(self.recurrent.weight)
             self.readout = nn.Linear(hidden, n_actions)
 
-    def input_parameters(self) -> list[nn.Parameter]:
+    def input_parameters(self) -> list[Tensor]:
         """Return the input weights, without the bias."""
         return [self.input.weight]
 
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         drive = self.input(inputs)  # (batch, time, hidden), all steps in one product
-        states = _Recurrence.apply(drive, self.recurrent.weight, state_noise, self.decay, self._activation)
+        states = _Recurrence.apply(  # type: ignore[no-untyped-call]
+            drive, self.recurrent.weight, state_noise, self.decay, self._activation
+        )
         return Output(self.readout(states), states)
 
 
@@ -82,9 +84,7 @@ class _Recurrence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, drive: Tensor, weight: Tensor, noise: Tensor | None, decay: float, f: Activation
-    ) -> Tensor:
+    def forward(ctx: Any, drive: Tensor, weight: Tensor, noise: Tensor | None, decay: float, f: Activation) -> Tensor:
         steps = drive.transpose(0, 1).contiguous()  # (time, batch, hidden)
         noise_steps = None if noise is None else noise.transpose(0, 1)
         pre = torch.empty_like(steps)
@@ -102,7 +102,7 @@ class _Recurrence(torch.autograd.Function):
         return states.transpose(0, 1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         pre, states, weight = ctx.saved_tensors
         outer = grad.transpose(0, 1).contiguous()

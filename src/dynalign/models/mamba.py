@@ -78,7 +78,7 @@ class Mamba(SequenceModel):
             self.norm = nn.RMSNorm(d_model)
             self.readout = nn.Linear(d_model, n_actions)
 
-    def input_parameters(self) -> list[nn.Parameter]:
+    def input_parameters(self) -> list[Tensor]:
         """Return the embedding's weights and bias, which is what the study left unfrozen."""
         return list(self.embedding.parameters())
 

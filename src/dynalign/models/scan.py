@@ -3,8 +3,8 @@ r"""The selective scan of Mamba in plain PyTorch.
 .. math::
     h_t = e^{\Delta_t A} \odot h_{t-1} + \Delta_t x_t B_t, \qquad y_t = \langle C_t, h_t \rangle
 
-(Gu & Dao 2023, arXiv 2312.00752, eq. 2a and 2b, with the simplified discretisation of B that mamba-ssm uses). The state of
-every step is kept, because the states are what this project compares, and the backward pass needs them anyway. It is
+(Gu & Dao 2023, arXiv 2312.00752, eq. 2a and 2b, with the simplified discretisation of B that mamba-ssm uses). The
+state of every step is kept, because the states are what this project compares, and the backward pass needs them anyway. It is
 written by hand: only the chain through the state needs a loop.
 """
 
@@ -35,7 +35,7 @@ def selective_scan(delta: Tensor, A: Tensor, B: Tensor, C: Tensor, x: Tensor) ->
     states : Tensor, shape (batch, time, E, N)
         ``states[:, t]`` has seen the inputs up to and including step t.
     """
-    y, states = _SelectiveScan.apply(delta, A, B, C, x)
+    y, states = _SelectiveScan.apply(delta, A, B, C, x)  # type: ignore[no-untyped-call]
     return y, states
 
 
@@ -43,9 +43,7 @@ class _SelectiveScan(torch.autograd.Function):
     """Inside, time comes first, so that a step is contiguous: (time, batch, E, N)."""
 
     @staticmethod
-    def forward(
-        ctx: Any, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, x: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         delta, B, C, x = (tensor.transpose(0, 1).contiguous() for tensor in (delta, B, C, x))
         decay = torch.exp(delta.unsqueeze(-1) * A)
         states = (delta * x).unsqueeze(-1) * B.unsqueeze(-2)  # what enters; then, in place, the states
@@ -56,7 +54,7 @@ class _SelectiveScan(torch.autograd.Function):
         return y.transpose(0, 1), states.transpose(0, 1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_states: Tensor) -> tuple[Tensor, ...]:
         delta, A, B, C, x, decay, states = ctx.saved_tensors
         grad_y = grad_y.transpose(0, 1).contiguous()

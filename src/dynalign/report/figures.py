@@ -72,7 +72,11 @@ def learning_figure(table: pd.DataFrame) -> Figure:
         for run, part in rows[rows["metric"] == metric].groupby("run", sort=False):
             colour, line = styles[str(run)]
             axes.plot(part["epoch"], part["dissimilarity"], color=colour, linestyle=line, marker=".", label=run)
-        axes.set(title=_title(metric), xlabel="epoch", ylabel=f"to {', '.join(rows['reference'].unique())}: {UNITS}")
+        axes.set(
+            title=_title(metric),
+            xlabel="epoch",
+            ylabel=f"to {', '.join(rows['reference'].unique())}: {UNITS}",
+        )
         axes.set_ylim(bottom=0)
         _tidy(axes)
     _legend(figure, panels[0], rows)
@@ -122,7 +126,8 @@ def classical_mds(matrix: Matrix) -> Matrix:
     centred = -(squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()) / 2
     values, vectors = np.linalg.eigh(centred)
     leading: Matrix = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 0))
-    return leading * np.sign(leading[np.abs(leading).argmax(0), [0, 1]])
+    mirrored: Matrix = leading * np.sign(leading[np.abs(leading).argmax(0), [0, 1]])
+    return mirrored
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -153,8 +158,10 @@ def _legend(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
         return
     if len(labels) > _LEGEND:
         first = rows.drop_duplicates("run").set_index("run")
-        groups = {f"{first.loc[label, 'model']}, noise {first.loc[label, 'noise']:g}": handle
-                  for handle, label in zip(handles, labels, strict=True)}
+        groups = {
+            f"{first.loc[label, 'model']}, noise {first.loc[label, 'noise']:g}": handle
+            for handle, label in zip(handles, labels, strict=True)
+        }
         handles, labels = list(groups.values()), list(groups)
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False, fontsize=8)
 

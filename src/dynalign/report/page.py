@@ -51,9 +51,7 @@ def write_report(
         The command, the date, and versions.
     configs : mapping of run to YAML text
     """
-    environment = Environment(
-        loader=PackageLoader("dynalign.report", "."), autoescape=True, undefined=StrictUndefined
-    )
+    environment = Environment(loader=PackageLoader("dynalign.report", "."), autoescape=True, undefined=StrictUndefined)
     environment.filters["number"] = _number
     metrics = list(table["metric"].unique()) if len(table) else []
     html = environment.get_template("page.html.jinja").render(
@@ -93,7 +91,10 @@ def _headline(runs: pd.DataFrame, failures: Sequence[Failure]) -> str:
     parts = [finished]
     if len(runs):
         noises = ", ".join(f"{noise:g}" for noise in sorted(runs["noise"].unique()))
-        parts += [", ".join(sorted(runs["model"].unique())), f"task {', '.join(sorted(runs['task'].unique()))}"]
+        parts += [
+            ", ".join(sorted(runs["model"].unique())),
+            f"task {', '.join(sorted(runs['task'].unique()))}",
+        ]
         parts.append(f"noise {noises}")
     if failures:
         parts.append(f"{len(failures)} failed")
@@ -107,7 +108,8 @@ def _sentence(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
     own = rows[rows["run"] == rows["reference"]]
     if apart.empty:
         return []
-    near, far = (apart.loc[index] for index in (apart["dissimilarity"].idxmin(), apart["dissimilarity"].idxmax()))
+    order = apart.sort_values("dissimilarity").to_dict("records")
+    near, far = order[0], order[-1]
     text = (
         f"most alike are {near['run']} and {near['reference']} ({near['dissimilarity']:.3f}), "
         f"least alike {far['run']} and {far['reference']} ({far['dissimilarity']:.3f})."

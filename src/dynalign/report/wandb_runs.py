@@ -75,7 +75,12 @@ class WandbRuns:
         import wandb
 
         logger = self.start(
-            name=f"summary-{group}", group=group, job_type="summary", tags=["summary"], config={}, folder=folder
+            name=f"summary-{group}",
+            group=group,
+            job_type="summary",
+            tags=["summary"],
+            config={},
+            folder=folder,
         )
         run = logger.experiment
         try:

@@ -17,7 +17,7 @@ from dynalign.store import RunStore, read_json, write_json
 
 @dataclass(frozen=True)
 class Final:
-    """A trained network in a comparison: its name, what determines its reduced states, and the states when asked for."""
+    """A trained network in a comparison: its name, what determines its states, and the states when asked for."""
 
     name: str
     identity: Mapping[str, Any]

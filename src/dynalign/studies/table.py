@@ -70,9 +70,13 @@ def pairwise_rows(
     ]
 
 
-def write_table(rows: Sequence[Mapping[str, Any]], folder: Path, stem: str = "dissimilarities") -> dict[str, Path]:
-    """Write the rows as Parquet and CSV; return the two paths by format."""
-    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+def as_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the rows as a table with ``COLUMNS``."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS))
+
+
+def write_table(table: pd.DataFrame, folder: Path, stem: str = "dissimilarities") -> dict[str, Path]:
+    """Write the table as Parquet and CSV; return the two paths by format."""
     paths = {"parquet": folder / f"{stem}.parquet", "csv": folder / f"{stem}.csv"}
     write_atomically(paths["parquet"], lambda path: table.to_parquet(path, index=False))
     write_atomically(paths["csv"], lambda path: table.to_csv(path, index=False))

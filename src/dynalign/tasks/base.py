@@ -111,9 +111,7 @@ class Task(abc.ABC):
         require_all_periods(timing, "timing")
         # Plain copies, so that no later change of the arguments reaches the task.
         object.__setattr__(self, "timing", timing)
-        object.__setattr__(
-            self, "timing_delay_rules", plain_timing(self.timing_delay_rules, "timing_delay_rules")
-        )
+        object.__setattr__(self, "timing_delay_rules", plain_timing(self.timing_delay_rules, "timing_delay_rules"))
         for split in SPLITS:
             self._duration_table(split)
 
@@ -265,9 +263,7 @@ class Task(abc.ABC):
         contrasts = self._contrasts()
         contrasts = contrasts[contrasts > 0]
         if len(contrasts) == 0:
-            raise DynalignError(
-                f"No trial of the task {self.name!r} has a right answer: its coherences are all 0."
-            )
+            raise DynalignError(f"No trial of the task {self.name!r} has a right answer: its coherences are all 0.")
         variance = self._noise_std**2 + extra_noise**2
         if variance == 0:
             return 1.0

@@ -64,9 +64,7 @@ class PerceptualDecision(Task):
             raise DynalignError(f"cohs must list at least one coherence in percent, not be {self.cohs!r}.")
         for coherence in self.cohs:
             if not is_number(coherence) or not 0 <= coherence <= 100:
-                raise DynalignError(
-                    f"cohs has the coherence {coherence!r}; coherences are percentages, 0 to 100."
-                )
+                raise DynalignError(f"cohs has the coherence {coherence!r}; coherences are percentages, 0 to 100.")
         object.__setattr__(self, "cohs", tuple(self.cohs))
         check_standard_deviation(self.sigma, "sigma")
 

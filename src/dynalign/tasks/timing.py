@@ -44,23 +44,17 @@ def plain_timing(timing: object, where: str) -> dict[str, dict[str, float | list
         If a split or period is unknown, or a duration is no number and no non-empty list of numbers.
     """
     if not isinstance(timing, Mapping):
-        raise DynalignError(
-            f"{where} must map {' and '.join(SPLITS)} to durations of periods, not be {timing!r}."
-        )
+        raise DynalignError(f"{where} must map {' and '.join(SPLITS)} to durations of periods, not be {timing!r}.")
     plain: dict[str, dict[str, float | list[float]]] = {}
     for split, periods in timing.items():
         if split not in SPLITS:
             raise DynalignError(f"Unknown split {split!r} in {where}: {nearest(split, SPLITS)}")
         if not isinstance(periods, Mapping):
-            raise DynalignError(
-                f"{where}[{split!r}] must map periods to durations in ms, not be {periods!r}."
-            )
+            raise DynalignError(f"{where}[{split!r}] must map periods to durations in ms, not be {periods!r}.")
         plain[split] = {}
         for period, duration in periods.items():
             if period not in PERIODS:
-                raise DynalignError(
-                    f"Unknown period {period!r} in {where}[{split!r}]: {nearest(period, PERIODS)}"
-                )
+                raise DynalignError(f"Unknown period {period!r} in {where}[{split!r}]: {nearest(period, PERIODS)}")
             plain[split][period] = _plain_duration(duration, f"{where}[{split!r}][{period!r}]")
     return plain
 
@@ -72,9 +66,7 @@ def require_all_periods(timing: Timing, where: str) -> None:
             raise DynalignError(f"{where} lacks the split {split!r}; it needs both {' and '.join(SPLITS)}.")
         for period in PERIODS:
             if period not in timing[split]:
-                raise DynalignError(
-                    f"{where}[{split!r}] lacks the period {period!r}; it needs {', '.join(PERIODS)}."
-                )
+                raise DynalignError(f"{where}[{split!r}] lacks the period {period!r}; it needs {', '.join(PERIODS)}.")
 
 
 def duration_steps(duration: Duration, dt: int, period: str, where: str) -> tuple[int, ...]:

@@ -58,9 +58,7 @@ class Trials:
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3:
-            raise DynalignError(
-                f"Trials.inputs must be (trials, time, channels), not of shape {self.inputs.shape}."
-            )
+            raise DynalignError(f"Trials.inputs must be (trials, time, channels), not of shape {self.inputs.shape}.")
         batch, per_trial = self.inputs.shape[:2], self.inputs.shape[:1]
         expected = dict.fromkeys(("targets", "periods"), batch)
         expected |= dict.fromkeys(("rules", "coherence", "answer", "has_answer"), per_trial)
@@ -128,9 +126,7 @@ class Trials:
             raise DynalignError("Trials.concatenate needs at least one batch of trials, and got none.")
         channels = sorted({batch.inputs.shape[2] for batch in batches})
         if len(channels) > 1:
-            raise DynalignError(
-                f"Trials.concatenate needs equal numbers of input channels, and got {channels}."
-            )
+            raise DynalignError(f"Trials.concatenate needs equal numbers of input channels, and got {channels}.")
         n_steps = max(batch.inputs.shape[1] for batch in batches)
 
         def pad(array: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:

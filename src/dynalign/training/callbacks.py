@@ -90,9 +90,7 @@ class DissimilarityCallback(CheckpointCallback):
         super().__init__(every_n_epochs)
         self.inputs = inputs
         self.states = states
-        self.tracker = DissimilarityTracker(
-            metrics, reference=reference, components=components, basis=basis
-        )
+        self.tracker = DissimilarityTracker(metrics, reference=reference, components=components, basis=basis)
 
     @property
     def records(self) -> list[Record]:

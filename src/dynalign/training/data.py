@@ -22,18 +22,18 @@ class Batch(NamedTuple):
     decision: Tensor
     answer: Tensor
     has_answer: Tensor
-    index: int
+    number: int
 
 
-def to_batch(trials: Trials, index: int = 0) -> Batch:
-    """Turn trials into tensors; ``index`` is the batch's number within its epoch."""
+def to_batch(trials: Trials, number: int = 0) -> Batch:
+    """Turn trials into tensors; ``number`` counts within the epoch."""
     return Batch(
         inputs=torch.from_numpy(trials.inputs),
         targets=torch.from_numpy(trials.targets),
         decision=torch.from_numpy(trials.in_period("decision")),
         answer=torch.from_numpy(trials.answer),
         has_answer=torch.from_numpy(trials.has_answer),
-        index=index,
+        number=number,
     )
 
 
@@ -44,9 +44,7 @@ class _Fresh(IterableDataset[Batch]):
     its last checkpoint sees exactly the trials that it would have seen.
     """
 
-    def __init__(
-        self, task: Task, rules: tuple[str, ...], size: int, count: int, seed: tuple[int, ...]
-    ) -> None:
+    def __init__(self, task: Task, rules: tuple[str, ...], size: int, count: int, seed: tuple[int, ...]) -> None:
         self.task, self.rules, self.size, self.count, self.seed = task, rules, size, count, seed
 
     def __len__(self) -> int:

@@ -206,7 +206,10 @@ def _look_at_untrained(
     )
     with _quiet():
         trainer = pl.Trainer(
-            logger=list(loggers), accelerator="cpu", enable_progress_bar=False, enable_model_summary=False,
+            logger=list(loggers),
+            accelerator="cpu",
+            enable_progress_bar=False,
+            enable_model_summary=False,
             enable_checkpointing=False,
         )
     trainer.datamodule = data  # type: ignore[attr-defined]

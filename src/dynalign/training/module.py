@@ -72,8 +72,8 @@ class TaskModule(pl.LightningModule):
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
         for parameter in model.parameters():
             parameter.requires_grad_(not frozen)
-        for parameter in model.input_parameters():
-            parameter.requires_grad_(True)
+        for weights in model.input_parameters():
+            weights.requires_grad_(True)
 
     def run_model(self, inputs: Tensor, seed: tuple[int, ...], *, states: bool) -> tuple[Tensor, Tensor | None]:
         """Run the model under the perturbation; the noise depends on ``seed`` and the shapes alone.
@@ -94,7 +94,7 @@ class TaskModule(pl.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         """Return the loss of one batch."""
-        logits, _ = self.run_model(batch.inputs, (*self.seed, self.current_epoch, batch.index), states=False)
+        logits, _ = self.run_model(batch.inputs, (*self.seed, self.current_epoch, batch.number), states=False)
         loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
         self.log("train_loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(batch.answer))
         if self.weight_decay:
@@ -105,7 +105,11 @@ class TaskModule(pl.LightningModule):
     def validation_step(self, batch: Batch) -> None:
         """Score the fixed validation set."""
         score = self.score(batch)
-        values = {"val_loss": score.loss, "accuracy": score.accuracy, "chance_accuracy": score.chance_accuracy}
+        values = {
+            "val_loss": score.loss,
+            "accuracy": score.accuracy,
+            "chance_accuracy": score.chance_accuracy,
+        }
         self.log_dict(values, logger=False, batch_size=len(batch.answer))
 
     @torch.no_grad()

@@ -89,9 +89,7 @@ class Run:
         return recorded(module, probe, representation, self.spec, epoch)
 
 
-def recorded(
-    module: TaskModule, probe: Trials, representation: Representation, spec: RunSpec, epoch: int
-) -> States:
+def recorded(module: TaskModule, probe: Trials, representation: Representation, spec: RunSpec, epoch: int) -> States:
     """Return the network's states (trials, time, units) on the probe, cut and perturbed but not yet reduced.
 
     Noise on the representation is drawn anew for every run and checkpoint, and the same at every call.

@@ -1,0 +1,51 @@
+# Every target sets itself up: `make sweep` and `make test` need Python 3.10 to 3.13 and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_TEST := $(VENV)/.ready-test
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep train test format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(READY) ## make the virtual environment and install the package with its pinned dependencies
+
+sweep: $(READY) ## the main job: rnn and mamba, without and with noise; SWEEP="..." sets other overrides
+	$(BIN)/python train.py -m $(or $(SWEEP),model=rnn$(comma)mamba noise=0$(comma)0.1)
+
+train: $(READY) ## one network with the defaults; RUN="..." sets overrides
+	$(BIN)/python train.py $(RUN)
+
+test: $(READY_TEST) ## run style checks, type checks and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(READY_TEST) ## rewrite the source in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## delete the virtual environment and all results
+	rm -rf $(VENV)
+	find multirun -mindepth 1 -not -name .gitkeep -delete
+
+comma := ,
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first: with it installed, nothing else pulls in another build of it.
+$(READY): $(BIN)/python pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) ..."
+	$(PIP) -c constraints.txt setuptools torch==2.13.0
+	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(READY_TEST): $(READY)
+	$(PIP) -c constraints.txt -e ".[test]"
+	@touch $@
