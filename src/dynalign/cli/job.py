@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from dynalign.cli.build import build
 from dynalign.cli.schema import check_config
 from dynalign.metrics import Metric
 from dynalign.models import SequenceModel
@@ -84,11 +84,11 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
         For an unknown or ill-typed key, and for combinations that have no meaning.
     """
     check_config(config, _files(choices, config))
-    task = instantiate(config.task)
-    perturbation = instantiate(config.perturbation)
-    curriculum = instantiate(config.curriculum)
-    representation = instantiate(config.representation)
-    metrics = [instantiate(node) for node in config.metric.values()]
+    task = build(config.task)
+    perturbation = build(config.perturbation)
+    curriculum = build(config.curriculum)
+    representation = build(config.representation)
+    metrics = [build(node) for node in config.metric.values()]
     label = RunLabel(
         run=_name(choices, config, overrides),
         model=str(choices["model"]),
@@ -113,27 +113,25 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
         representation_config=_plain(config.representation),
         reference=str(config.reference),
         store=RunStore(root / str(config.store)),
-        callbacks=[instantiate(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
+        callbacks=[build(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
     )
 
 
 def build_spec(determining: Mapping[str, Any], perturbation: Perturbation) -> RunSpec:
     """Build the spec of a run from the plain config that determines it."""
-    task = instantiate(determining["task"])
+    task = build(determining["task"])
     seed = determining["seed"]
 
     def build_model() -> SequenceModel:
-        model: SequenceModel = instantiate(
-            determining["model"], n_inputs=task.n_inputs, n_actions=task.n_actions, seed=seed
-        )
+        model: SequenceModel = build(determining["model"], n_inputs=task.n_inputs, n_actions=task.n_actions, seed=seed)
         return model
 
     return RunSpec(
         task=task,
         build_model=build_model,
         perturbation=perturbation,
-        curriculum=instantiate(determining["curriculum"], _convert_="all"),
-        training=instantiate(determining["training"]),
+        curriculum=build(determining["curriculum"], _convert_="all"),
+        training=build(determining["training"]),
         target=determining["target"],
         seed=seed,
         config=determining,
@@ -150,7 +148,7 @@ def stored_run(store: RunStore, prefix: str) -> Run:
     """
     determining = read_json(store.match(prefix) / "config.json")
     noise = determining["perturbation"]
-    return load(build_spec(determining, InputNoise() if noise is None else instantiate(noise)), store)
+    return load(build_spec(determining, InputNoise() if noise is None else build(noise)), store)
 
 
 def is_checkpoint_reference(reference: str) -> bool:
@@ -160,8 +158,8 @@ def is_checkpoint_reference(reference: str) -> bool:
 
 def build_dissimilarity_callback(job: Job, reference: Any, inputs: Any, states: Any) -> DissimilarityCallback:
     """Make the checkpoint callback of a job."""
-    build = instantiate(job.config.callbacks.dissimilarity, _partial_=True)
-    callback: DissimilarityCallback = build(
+    make = build(job.config.callbacks.dissimilarity, _partial_=True)
+    callback: DissimilarityCallback = make(
         inputs=inputs,
         states=states,
         metrics=job.metrics,

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
 from dynalign.cli import ROOT, outcome
+from dynalign.cli.build import build
 from dynalign.cli.job import Job, build_job
 from dynalign.metrics import Metric
 from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
@@ -70,9 +70,7 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
     )
     if len(jobs) > 1:
         first = next(iter(jobs.values()))
-        instantiate(first.config.logger).summary(
-            group=folder.name, table=table, runs=facts, figures=figures, folder=folder
-        )
+        build(first.config.logger).summary(group=folder.name, table=table, runs=facts, figures=figures, folder=folder)
     print_summary(
         console,
         runs=facts,

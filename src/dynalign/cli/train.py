@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli import ROOT, outcome, terminal
+from dynalign.cli.build import build
 from dynalign.cli.job import Job, build_dissimilarity_callback, build_job, is_checkpoint_reference, stored_run
 from dynalign.cli.overrides import check_overrides
 from dynalign.cli.progress import EpochProgress
@@ -70,7 +71,7 @@ def run_job(config: DictConfig, settings: Any, folder: Path, overrides: Sequence
     start = time.perf_counter()
     job = build_job(config, choices=settings.runtime.choices, overrides=overrides, root=ROOT)
     reference, reference_id = _reference(job)
-    logger = hydra.utils.instantiate(config.logger).start(
+    logger = build(config.logger).start(
         name=job.label.run,
         group=_group(settings),
         job_type="train",

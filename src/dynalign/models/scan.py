@@ -4,8 +4,8 @@ r"""The selective scan of Mamba in plain PyTorch.
     h_t = e^{\Delta_t A} \odot h_{t-1} + \Delta_t x_t B_t, \qquad y_t = \langle C_t, h_t \rangle
 
 (Gu & Dao 2023, arXiv 2312.00752, eq. 2a and 2b, with the simplified discretisation of B that mamba-ssm uses). The
-state of every step is kept, because the states are what this project compares, and the backward pass needs them anyway. It is
-written by hand: only the chain through the state needs a loop.
+state of every step is kept, because the states are what this project compares, and the backward pass needs them
+anyway. It is written by hand: only the chain through the state needs a loop.
 """
 
 from __future__ import annotations

@@ -38,7 +38,10 @@ class Training:
         Epochs of each phase.
     batches_per_epoch, batch_size : int
     learning_rate : float
-        Of Adam.
+        Of Adam, at the start of each phase.
+    schedule : {"cosine", "constant"}
+        Whether the learning rate falls to 0 along a cosine over each phase, so that the trained network does not
+        jump about its optimum, or stays (the study's choice).
     weight_decay : float
         Factor of the sum of squared weights in the loss.
     gradient_clip : float
@@ -51,10 +54,11 @@ class Training:
         Where Lightning trains: ``"cpu"``, ``"gpu"`` or ``"auto"``.
     """
 
-    epochs: int = 12
+    epochs: int = 15
     batches_per_epoch: int = 50
     batch_size: int = 64
-    learning_rate: float = 0.003
+    learning_rate: float = 0.005
+    schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 1e-5
     gradient_clip: float = 1.0
     validation_trials: int = 500
@@ -119,6 +123,7 @@ def fit(
             perturbation,
             learning_rate=training.learning_rate,
             weight_decay=training.weight_decay,
+            annealing_epochs=training.epochs if training.schedule == "cosine" else None,
             frozen=phase.frozen,
             seed=(seed, number),
         )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional
 
@@ -50,6 +51,8 @@ class TaskModule(pl.LightningModule):
         Of Adam.
     weight_decay : float
         Factor of the penalty, the sum over all weight matrices of their squared Frobenius norm.
+    annealing_epochs : int, optional
+        Epochs over which the learning rate falls to 0 along a cosine; constant if not given.
     frozen : bool
         Whether only the model's input weights learn.
     seed : tuple of int
@@ -63,6 +66,7 @@ class TaskModule(pl.LightningModule):
         *,
         learning_rate: float,
         weight_decay: float,
+        annealing_epochs: int | None = None,
         frozen: bool = False,
         seed: tuple[int, ...] = (0,),
     ) -> None:
@@ -70,6 +74,7 @@ class TaskModule(pl.LightningModule):
         self.model = model
         self.perturbation = perturbation
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
+        self.annealing_epochs = annealing_epochs
         for parameter in model.parameters():
             parameter.requires_grad_(not frozen)
         for weights in model.input_parameters():
@@ -131,9 +136,13 @@ class TaskModule(pl.LightningModule):
         assert states is not None
         return states
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam over the parameters that learn."""
-        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return Adam over the parameters that learn, with its learning rate's course."""
+        optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
+        if self.annealing_epochs is None:
+            return optimizer
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.annealing_epochs)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
 
 
 _VALIDATION, _RECORDING = 1, 2  # seeds of the noise on the fixed sets
