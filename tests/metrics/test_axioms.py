@@ -1,0 +1,161 @@
+"""One battery that every metric must pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ortho_group
+
+from dynalign.errors import DynalignError
+from dynalign.metrics import CKA, DSA, Metric, Procrustes, against, pairwise
+
+METRICS = [CKA(), Procrustes(), DSA(n_delays=4, rank=6)]
+every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+
+
+def system(seed: int, units: int = 5, trials: int = 12, time: int = 40) -> np.ndarray:
+    """A stable linear system driven by noise, seen through a mild nonlinearity."""
+    rng = np.random.default_rng(seed)
+    matrix = 0.95 * ortho_group.rvs(units, random_state=rng)
+    x = rng.normal(size=(trials, units))
+    states = []
+    for _ in range(time):
+        x = x @ matrix.T + 0.3 * rng.normal(size=(trials, units))
+        states.append(np.tanh(x))
+    return np.stack(states, axis=1)
+
+
+@every_metric
+def test_a_system_is_at_distance_0_from_itself(metric: Metric) -> None:
+    x = system(0)
+    assert metric(x, x) < 1e-9
+    assert metric(x.astype(np.float32), x.astype(np.float32)) < 1e-9
+
+
+@every_metric
+def test_different_systems_are_apart_and_symmetric(metric: Metric) -> None:
+    x, y = system(0), system(1)
+    assert 0.02 < metric(x, y) <= 1
+    assert metric(x, y) == pytest.approx(metric(y, x), abs=1e-9)
+
+
+@every_metric
+@pytest.mark.parametrize("seed", range(3))
+def test_invariances(metric: Metric, seed: int) -> None:
+    x, y = system(seed), system(seed + 10)
+    rotation = ortho_group.rvs(5, random_state=seed)
+    lift = ortho_group.rvs(9, random_state=seed)[:5]
+    distance = metric(x, y)
+    for changed in (y @ rotation, 7.5 * y, 1e-6 * y, y + np.arange(5.0), y @ lift, -y):
+        assert metric(x, changed) == pytest.approx(distance, abs=1e-6)
+        assert metric(y, changed) < 1e-6
+
+
+@every_metric
+def test_grows_with_a_known_change(metric: Metric) -> None:
+    x, y = system(0), system(1)
+    mixed = [metric(x, (1 - share) * x + share * y) for share in (0.0, 0.3, 0.6, 1.0)]
+    assert mixed == sorted(mixed)
+    assert mixed[-1] > mixed[1] > 0.01
+
+
+@every_metric
+def test_constant_units_contribute_nothing(metric: Metric) -> None:
+    x, y = system(0), system(1)
+    padded = np.concatenate([y, np.full((12, 40, 2), 3.0)], axis=-1)
+    assert metric(x, padded) == pytest.approx(metric(x, y), abs=1e-9)
+
+
+@every_metric
+def test_takes_tensors_lists_and_odd_layouts_and_leaves_them_alone(metric: Metric) -> None:
+    x, y = system(0), system(1)
+    before = x.copy()
+    expected = metric(x, y)
+    assert metric(torch.from_numpy(x), y.tolist()) == pytest.approx(expected, abs=1e-12)
+    assert metric(np.asfortranarray(x), y[:, ::-1][:, ::-1]) == pytest.approx(expected, abs=1e-12)
+    np.testing.assert_array_equal(x, before)
+
+
+@every_metric
+def test_scale(metric: Metric) -> None:
+    import dataclasses
+
+    radians = dataclasses.replace(metric, scale="radians")  # type: ignore[type-var]
+    assert radians(system(0), system(1)) == pytest.approx(metric(system(0), system(1)) * np.pi / 2)
+    with pytest.raises(DynalignError, match="scale=degrees is unknown"):
+        dataclasses.replace(metric, scale="degrees")  # type: ignore[type-var]
+
+
+@every_metric
+def test_pairwise_and_against_agree_with_single_calls(metric: Metric) -> None:
+    systems = [system(seed) for seed in range(3)]
+    done: list[tuple[int, int]] = []
+    matrix = pairwise(metric, systems, progress=lambda *count: done.append(count))
+    expected = [[metric(x, y) for y in systems] for x in systems]
+    np.testing.assert_allclose(matrix, expected, atol=1e-9)
+    np.testing.assert_allclose(against(metric, systems, systems[1]), matrix[:, 1], atol=1e-9)
+    assert done[-1] == (6, 6)
+
+
+@every_metric
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: x[0], r"shape \(40, 5\), but states have three axes: \(trials, time, units\)"),
+        (lambda x: x[:0], "is empty"),
+        (lambda x: np.where(x == x[1, 2, 3], np.nan, x), r"1 NaN .* \(1, 2, 3\)"),
+        (lambda x: np.where(x == x[1, 2, 3], np.inf, x), "NaN or infinite"),
+        (lambda x: np.ones_like(x), "is constant"),
+        (lambda x: x.astype(complex), "complex128"),
+        (lambda x: x.astype(str), "real numbers"),
+        (lambda x: [[[1.0, 2.0], [1.0]]], "ragged"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(metric: Metric, spoil, message: str) -> None:
+    x = system(0)
+    with pytest.raises(DynalignError, match=message):
+        metric(x, spoil(x))
+
+
+@every_metric
+def test_pairwise_names_the_system_that_is_bad(metric: Metric) -> None:
+    with pytest.raises(DynalignError, match="^the third is constant"):
+        pairwise(metric, [system(0), system(1), np.ones((12, 40, 5))], names=["a", "b", "the third"])
+
+
+@pytest.mark.parametrize("metric", METRICS[:2], ids=lambda metric: metric.name)
+def test_row_aligned_metrics_need_matching_rows(metric: Metric) -> None:
+    with pytest.raises(DynalignError, match="same trials and time steps"):
+        metric(system(0), system(1, trials=11))
+
+
+@every_metric
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(
+    trials=st.integers(1, 4),
+    time=st.integers(1, 12),
+    units=st.integers(1, 4),
+    kind=st.sampled_from(["normal", "ints", "rank one", "float16", "huge", "tiny"]),
+    seed=st.integers(0, 100),
+)
+def test_any_small_input_gives_a_number_or_a_clear_error(
+    metric: Metric, trials: int, time: int, units: int, kind: str, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(trials, time, units))
+    if kind == "ints":
+        x = rng.integers(0, 2, size=x.shape)
+    elif kind == "rank one":
+        x = x[:, :, :1] * np.arange(1, units + 1)
+    elif kind == "float16":
+        x = x.astype(np.float16)
+    elif kind in ("huge", "tiny"):
+        x = x * (1e200 if kind == "huge" else 1e-200)
+    try:
+        value = metric(x, x[:, ::-1])
+    except DynalignError:
+        return
+    assert 0 <= value <= 2
