@@ -141,5 +141,6 @@ def _project(states: States, fitted_on: Sequence[States], components: int) -> St
     rows -= mean
     _, axes = np.linalg.eigh(rows.T @ rows)
     leading = axes[:, ::-1][:, :components]
-    projected: States = (states.astype(np.float64) - mean) @ leading
+    # In the precision of the states, by which a metric knows what is signal and what is rounding.
+    projected: States = ((states.astype(np.float64) - mean) @ leading).astype(states.dtype)
     return projected

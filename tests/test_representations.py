@@ -1,0 +1,85 @@
+"""From states to what a metric sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ortho_group
+
+from dynalign.errors import DynalignError
+from dynalign.metrics import Procrustes
+from dynalign.representations import Representation, reduce_units
+from dynalign.tasks import PerceptualDecision
+
+TASK = PerceptualDecision()
+
+
+def test_probe_is_the_same_at_every_call_and_balanced() -> None:
+    first, again = (Representation(trials=40).probe(TASK) for _ in range(2))
+    np.testing.assert_array_equal(first.inputs, again.inputs)
+    _, counts = np.unique(np.stack([first.coherence, first.answer]), axis=1, return_counts=True)
+    assert set(counts) == {4}
+
+
+def test_cut_keeps_the_period_alone() -> None:
+    representation = Representation(trials=10, period="delay")
+    probe = representation.probe(TASK)
+    states = probe.periods[:, :, None].astype(float)
+    cut = representation.cut(states, probe)
+    assert cut.shape == (10, 20, 1)  # 400 ms of 20 ms
+    assert (cut == 2).all()
+    assert Representation(period=None).cut(states, probe) is states
+
+
+def test_cut_refuses_a_period_that_moves_or_is_empty() -> None:
+    representation = Representation(trials=50, period="delay")
+    moving = TASK.trials(50, "delay", np.random.default_rng(0), split="train")
+    with pytest.raises(DynalignError, match="different time steps"):
+        representation.cut(moving.inputs, moving)
+    basic = TASK.trials(5, "basic", np.random.default_rng(0), split="test")
+    with pytest.raises(DynalignError, match="is empty"):
+        representation.cut(basic.inputs, basic)
+
+
+def test_components_hold_the_most_variance_and_ignore_rotation() -> None:
+    rng = np.random.default_rng(0)
+    states = rng.normal(size=(8, 30, 6)) * [5, 4, 3, 0.01, 0.01, 0.01] + 2
+    (reduced,) = reduce_units([states], components=3)
+    assert reduced.shape == (8, 30, 3)
+    assert reduced.var((0, 1)).sum() == pytest.approx(states.var((0, 1))[:3].sum(), rel=1e-2)
+    turned = states @ ortho_group.rvs(6, random_state=0)
+    (other,) = reduce_units([turned], components=3)
+    assert Procrustes()(reduced, other) < 1e-6
+    (every,) = reduce_units([states], components=20)
+    assert every.shape == (8, 30, 6)
+
+
+def test_common_basis_is_shared() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4, 20, 5)) * [3, 1, 0, 0, 0]
+    y = rng.normal(size=(4, 20, 5)) * [0, 0, 3, 1, 0]
+    own = reduce_units([x, y], components=2)
+    common = reduce_units([x, y], components=2, basis="common")
+    assert own[0].var() + own[1].var() > common[0].var() + common[1].var()
+    assert Procrustes()(common[0], common[1]) > Procrustes()(*own)
+    with pytest.raises(DynalignError, match="equally many units"):
+        reduce_units([x, y[..., :4]], components=2, basis="common")
+
+
+def test_single_precision_stays_single() -> None:
+    states = np.random.default_rng(0).normal(size=(3, 9, 4)).astype(np.float32)
+    assert reduce_units([states], components=2)[0].dtype == np.float32
+
+
+def test_divergence_is_named() -> None:
+    with pytest.raises(DynalignError, match="diverged"):
+        reduce_units([np.full((2, 3, 4), np.nan)], components=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"period": "lunch"}, "use one of fixation"), ({"components": 0}, "keeps nothing"), ({"basis": "mine"}, "own")],
+)
+def test_bad_settings(arguments: dict, message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        Representation(**arguments)

@@ -1,0 +1,63 @@
+"""Imports go one way: a lower room never imports a higher one, and metrics stand alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "dynalign"
+FLOORS = {
+    "errors": 0,
+    "metrics": 1,
+    "store": 1,
+    "tasks": 1,
+    "models": 1,
+    "perturbations": 1,
+    "representations": 2,
+    "training": 3,
+    "studies": 4,
+    "report": 4,
+    "cli": 5,
+}
+OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "report", "pytorch_lightning": "training"}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_walls(path: Path) -> None:
+    here = room(path)
+    if here == "__init__":
+        assert not imports(path)
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "dynalign" and len(parts) > 1 and parts[1] != here:
+            assert FLOORS[parts[1]] < FLOORS[here], f"{here} imports {name}"
+        if parts[0] in OUTSIDE:
+            assert FLOORS[here] >= FLOORS[OUTSIDE[parts[0]]], f"{here} imports {name}"
+
+
+def test_metrics_need_no_hydra_lightning_or_wandb() -> None:
+    program = (
+        "import sys, dynalign.metrics\n"
+        "print([m for m in ('hydra', 'omegaconf', 'pytorch_lightning', 'wandb', 'pandas') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,130 @@
+"""Training: what learns, what is kept, and that a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from dynalign.errors import DynalignError
+from dynalign.models import LeakyRNN
+from dynalign.perturbations import InputNoise, RecurrentNoise
+from dynalign.tasks import GoNogo, PerceptualDecision
+from dynalign.training import Curriculum, Training, decisions, fit
+from dynalign.training.callbacks import CheckpointCallback
+
+TIMING = {
+    "train": {"fixation": [40, 60], "stimulus": [100, 200], "delay": [40, 60], "decision": 60},
+    "test": {"fixation": 40, "stimulus": 200, "delay": 60, "decision": 60},
+}
+TASK = PerceptualDecision(timing=TIMING)
+TRAINING = Training(epochs=3, batches_per_epoch=3, batch_size=8, validation_trials=40)
+
+
+def train(folder: Path, curriculum: Curriculum, callbacks=(), **arguments) -> tuple[LeakyRNN, pd.DataFrame]:
+    model = LeakyRNN(n_inputs=7, n_actions=3, hidden=8)
+    settings = dict(perturbation=InputNoise(0.1), training=TRAINING, task=TASK) | arguments
+    rows = fit(model, curriculum=curriculum, target="delay_anti", seed=1, folder=folder, callbacks=callbacks, **settings)
+    return model, pd.DataFrame(rows)
+
+
+def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "weights" / f"epoch-{epoch:04d}.pt", weights_only=True)
+
+
+def test_history_and_weights_of_every_epoch(tmp_path: Path) -> None:
+    model, history = train(tmp_path, Curriculum("both", pretrain=["basic"], train=["delay_anti"]))
+    assert history["epoch"].tolist() == list(range(7))
+    assert history["step"].tolist() == [0, 3, 6, 9, 12, 15, 18]
+    assert history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
+    assert history[["val_loss", "accuracy", "chance_accuracy"]].notna().all().all()
+    for name, value in weights(tmp_path, 6).items():
+        torch.testing.assert_close(value, model.state_dict()[name])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["weights"]  # what resuming needs is gone
+
+
+def test_freezing_leaves_all_but_the_input_weights(tmp_path: Path) -> None:
+    train(tmp_path, Curriculum("frozen", pretrain=["basic"], train=["delay_anti"], freeze=True))
+    before, after = weights(tmp_path, 3), weights(tmp_path, 6)
+    moved = {name for name in before if (before[name] != after[name]).any()}
+    assert moved == {"input.weight"}
+    start = weights(tmp_path, 0)
+    assert all((start[name] != before[name]).any() for name in before)
+
+
+def test_same_seed_same_network(tmp_path: Path) -> None:
+    curriculum = Curriculum("master")
+    first, _ = train(tmp_path / "a", curriculum)
+    torch.rand(5)  # the global random state has no say
+    second, _ = train(tmp_path / "b", curriculum)
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the program catches it."""
+
+
+class KillAfter(CheckpointCallback):
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        if self.first_epoch + trainer.current_epoch == self.epoch and trainer.global_step % 3 == 1:
+            raise Killed
+
+
+@pytest.mark.parametrize("epoch", [0, 2, 3, 5])
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, epoch: int) -> None:
+    curriculum = Curriculum("both", pretrain=["basic", "delay"], train=["delay_anti"])
+    expected, history = train(tmp_path / "whole", curriculum)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", curriculum, [KillAfter(epoch)])
+    found, resumed = train(tmp_path / "killed", curriculum)
+    for a, b in zip(expected.parameters(), found.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    pd.testing.assert_frame_equal(history, resumed)
+
+
+def test_untrained_network_is_recorded_and_left_alone(tmp_path: Path) -> None:
+    model, history = train(tmp_path, Curriculum("untrained", train=[]))
+    assert history["epoch"].tolist() == [0]
+    for name, value in LeakyRNN(n_inputs=7, n_actions=3, hidden=8).state_dict().items():
+        torch.testing.assert_close(value, model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_recurrent_noise_and_gonogo(tmp_path: Path) -> None:
+    task = GoNogo(timing=TIMING)
+    model = LeakyRNN(n_inputs=task.n_inputs, n_actions=task.n_actions, hidden=8)
+    rows = fit(
+        model, task=task, curriculum=Curriculum("master"), perturbation=RecurrentNoise(0.1), training=TRAINING,
+        target="delay_anti", seed=0, folder=tmp_path,
+    )  # fmt: skip
+    assert len(rows) == 4
+
+
+def test_decision_is_what_the_whole_period_argues_for() -> None:
+    logits = torch.zeros(2, 4, 3)
+    logits[0, :2, 2] = 9  # before the decision: does not count
+    logits[0, 2, 1], logits[0, 3, 2] = 3, 2
+    logits[1, 3, 2] = 1
+    period = torch.tensor([[False, False, True, True]] * 2)
+    assert decisions(logits, period).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"epochs": 0}, "trainer.epochs=0"), ({"learning_rate": 0.0}, "learning_rate=0"), ({"weight_decay": -1.0}, "weight")],
+)
+def test_bad_settings(arguments: dict, message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        Training(**arguments)
+
+
+def test_unknown_rule() -> None:
+    with pytest.raises(DynalignError, match="asks for rule foo in train"):
+        Curriculum("odd", train=["foo"]).check(TASK)

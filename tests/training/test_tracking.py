@@ -1,0 +1,79 @@
+"""What is compared with what, over learning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dynalign.errors import DynalignError
+from dynalign.metrics import CKA, DSA, Procrustes
+from dynalign.training import DissimilarityTracker, DissimilarityWarning
+
+RNG = np.random.default_rng(0)
+CHECKPOINTS = [RNG.normal(size=(5, 30, 4)) for _ in range(4)]
+
+
+def values(tracker: DissimilarityTracker) -> dict[int, float]:
+    for epoch, states in enumerate(CHECKPOINTS):
+        tracker.add(epoch, states)
+    return {record.epoch: record.dissimilarity for record in tracker.finish()}
+
+
+def distance(i: int, j: int) -> float:
+    return CKA()(CHECKPOINTS[i], CHECKPOINTS[j])
+
+
+def test_references() -> None:
+    pairs = {
+        "initial": {0: (0, 0), 1: (1, 0), 2: (2, 0), 3: (3, 0)},
+        "previous": {1: (1, 0), 2: (2, 1), 3: (3, 2)},
+        "final": {0: (0, 3), 1: (1, 3), 2: (2, 3), 3: (3, 3)},
+    }
+    for reference, expected in pairs.items():
+        found = values(DissimilarityTracker([CKA()], reference=reference))
+        assert found == pytest.approx({epoch: distance(*pair) for epoch, pair in expected.items()}, abs=1e-9)
+
+
+def test_reference_from_elsewhere() -> None:
+    found = values(DissimilarityTracker([CKA()], reference=CHECKPOINTS[2]))
+    assert found == pytest.approx({epoch: distance(epoch, 2) for epoch in range(4)}, abs=1e-9)
+
+
+def test_common_basis_reduces_each_pair_together() -> None:
+    found = values(DissimilarityTracker([Procrustes()], components=2, basis="common"))
+    own = values(DissimilarityTracker([Procrustes()], components=2))
+    assert found[0] == pytest.approx(0, abs=1e-9)
+    assert found[1] != pytest.approx(own[1], abs=1e-3)
+
+
+@pytest.mark.parametrize("reference", ["initial", "previous", "final"])
+def test_a_resumed_tracker_goes_on(reference: str) -> None:
+    whole = values(DissimilarityTracker([CKA()], reference=reference))
+    first, second = (DissimilarityTracker([CKA()], reference=reference) for _ in range(2))
+    for epoch in (0, 1):
+        first.add(epoch, CHECKPOINTS[epoch])
+    second.load_state_dict(first.state_dict())
+    for epoch in (2, 3):
+        second.add(epoch, CHECKPOINTS[epoch])
+    assert {record.epoch: record.dissimilarity for record in second.finish()} == pytest.approx(whole)
+
+
+def test_first_checkpoint_fails_loudly_later_ones_are_noted() -> None:
+    with pytest.raises(DynalignError, match="too few for n_delays=40"):
+        DissimilarityTracker([DSA(n_delays=40)]).add(0, CHECKPOINTS[0])
+    tracker = DissimilarityTracker([CKA(), Procrustes()])
+    tracker.add(0, CHECKPOINTS[0])
+    with pytest.warns(DissimilarityWarning, match="No cka at epoch 1: x is constant"):
+        found = tracker.add(1, np.ones((5, 30, 4)))
+    assert np.isnan(found["cka"])
+    assert "constant" in tracker.records[-1].reason
+    assert tracker.add(2, CHECKPOINTS[2])["cka"] == pytest.approx(distance(2, 0))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reference", "message"),
+    [([CKA()], "fnal", "reference=fnal is unknown"), ([], "initial", "at least one"), ([CKA(), CKA()], "initial", "once")],
+)
+def test_bad_settings(metrics: list, reference: str, message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        DissimilarityTracker(metrics, reference=reference)
