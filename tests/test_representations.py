@@ -61,7 +61,9 @@ def test_common_basis_is_shared() -> None:
     own = reduce_units([x, y], components=2)
     common = reduce_units([x, y], components=2, basis="common")
     assert own[0].var() + own[1].var() > common[0].var() + common[1].var()
-    assert Procrustes()(common[0], common[1]) > Procrustes()(*own)
+    # The joint axes are one large direction of each system; each system hardly varies along the other's.
+    spread = np.sort([common[0].std((0, 1)), common[1].std((0, 1))], axis=None)
+    np.testing.assert_allclose(spread, [0, 0, 3, 3], atol=0.6)
     with pytest.raises(DynalignError, match="equally many units"):
         reduce_units([x, y[..., :4]], components=2, basis="common")
 

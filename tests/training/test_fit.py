@@ -73,6 +73,9 @@ class KillAfter(CheckpointCallback):
         super().__init__()
         self.epoch = epoch
 
+    def at_checkpoint(self, *_: object) -> None:
+        pass
+
     def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
         if self.first_epoch + trainer.current_epoch == self.epoch and trainer.global_step % 3 == 1:
             raise Killed

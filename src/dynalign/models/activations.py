@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(torch.relu, lambda a: (a > 0).to(a)),
     "softplus": Activation(functional.softplus, torch.sigmoid),
     "tanh": Activation(torch.tanh, lambda a: 1 - torch.tanh(a).square()),
-    "leaky_relu": Activation(lambda a: functional.leaky_relu(a, LEAK), lambda a: torch.where(a > 0, 1.0, LEAK).to(a)),
+    "leaky_relu": Activation(lambda a: functional.leaky_relu(a, LEAK), lambda a: LEAK + (1 - LEAK) * (a > 0).to(a)),
 }
 
 

@@ -72,7 +72,7 @@ class DissimilarityTracker:
                 f"reference={reference} is unknown; use one of {', '.join(REFERENCES)}, or an array of states."
             )
         self.metrics = list(metrics)
-        self.reference = reference
+        self.reference = reference if isinstance(reference, str) else "elsewhere"
         self.components, self.basis = components, basis
         self.records: list[Record] = []
         self._started = False
