@@ -57,5 +57,5 @@ def test_no_standard_deviation(std: float) -> None:
 
 
 def test_representation_noise_has_a_largest_value() -> None:
-    with pytest.raises(DynalignError, match="between 0 .* and 1"):
+    with pytest.raises(DynalignError, match=r"between 0 .* and 1"):
         RepresentationNoise(1.5)

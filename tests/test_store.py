@@ -23,9 +23,14 @@ def test_key_depends_on_content_alone() -> None:
 
 def test_a_run_appears_when_it_is_finished(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    with pytest.raises(RuntimeError, match="killed"), store.writing("k" * 16) as folder:
-        (folder / "half").touch()
-        raise RuntimeError("killed")
+
+    def die_halfway() -> None:
+        with store.writing("k" * 16) as folder:
+            (folder / "half").touch()
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        die_halfway()
     assert store.find("k" * 16) is None
     with store.writing("k" * 16) as folder:
         assert (folder / "half").exists()  # the next process goes on

@@ -122,7 +122,7 @@ def test_bad_input_gets_one_clear_sentence(metric: Metric, spoil, message: str) 
 
 @every_metric
 def test_pairwise_names_the_system_that_is_bad(metric: Metric) -> None:
-    with pytest.raises(DynalignError, match="^the third is constant"):
+    with pytest.raises(DynalignError, match=r"^the third is constant"):
         pairwise(metric, [system(0), system(1), np.ones((12, 40, 5))], names=["a", "b", "the third"])
 
 

@@ -57,9 +57,7 @@ def test_hand_worked_stretch() -> None:
     s = 3.0
     ellipse = circle * [1, s]
     assert CKA(scale="radians")(circle, ellipse) == pytest.approx(np.arccos((1 + s**2) / np.sqrt(2 * (1 + s**4))))
-    assert Procrustes(scale="radians")(circle, ellipse) == pytest.approx(
-        np.arccos((1 + s) / np.sqrt(2 * (1 + s**2)))
-    )
+    assert Procrustes(scale="radians")(circle, ellipse) == pytest.approx(np.arccos((1 + s) / np.sqrt(2 * (1 + s**2))))
 
 
 def test_digits_survive_near_zero() -> None:

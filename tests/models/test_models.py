@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-
 from torch.autograd import gradcheck
 from torch.nn import functional
 
@@ -186,7 +185,7 @@ def test_mamba_block_is_the_published_formula() -> None:
     model = make(Mamba, n_layers=1, d_model=20).double()  # d_model > 16, so that R = 2
     x = randn(2, 9, 5, dtype=torch.float64)
     block = model.blocks[0]
-    p = {name: value for name, value in block.mixer.named_parameters()}
+    p = dict(block.mixer.named_parameters())
     stream = x @ model.embedding.weight.T + model.embedding.bias
     normed = stream / torch.sqrt(stream.square().mean(-1, keepdim=True) + torch.finfo(torch.float64).eps)
     u, gate = (normed @ p["in_proj.weight"].T).split(40, dim=-1)
@@ -274,5 +273,3 @@ def test_fused_kernel_agrees_with_plain_pytorch() -> None:
         output.square().sum().backward()
     for a, b in zip(fused.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-4)
-
-

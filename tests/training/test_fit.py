@@ -26,8 +26,10 @@ TRAINING = Training(epochs=3, batches_per_epoch=3, batch_size=8, validation_tria
 
 def train(folder: Path, curriculum: Curriculum, callbacks=(), **arguments) -> tuple[LeakyRNN, pd.DataFrame]:
     model = LeakyRNN(n_inputs=7, n_actions=3, hidden=8)
-    settings = dict(perturbation=InputNoise(0.1), training=TRAINING, task=TASK) | arguments
-    rows = fit(model, curriculum=curriculum, target="delay_anti", seed=1, folder=folder, callbacks=callbacks, **settings)
+    settings = {"perturbation": InputNoise(0.1), "training": TRAINING, "task": TASK} | arguments
+    rows = fit(
+        model, curriculum=curriculum, target="delay_anti", seed=1, folder=folder, callbacks=callbacks, **settings
+    )
     return model, pd.DataFrame(rows)
 
 
@@ -121,7 +123,11 @@ def test_decision_is_what_the_whole_period_argues_for() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"epochs": 0}, "trainer.epochs=0"), ({"learning_rate": 0.0}, "learning_rate=0"), ({"weight_decay": -1.0}, "weight")],
+    [
+        ({"epochs": 0}, "trainer.epochs=0"),
+        ({"learning_rate": 0.0}, "learning_rate=0"),
+        ({"weight_decay": -1.0}, "weight"),
+    ],
 )
 def test_bad_settings(arguments: dict, message: str) -> None:
     with pytest.raises(DynalignError, match=message):

@@ -72,7 +72,11 @@ def test_first_checkpoint_fails_loudly_later_ones_are_noted() -> None:
 
 @pytest.mark.parametrize(
     ("metrics", "reference", "message"),
-    [([CKA()], "fnal", "reference=fnal is unknown"), ([], "initial", "at least one"), ([CKA(), CKA()], "initial", "once")],
+    [
+        ([CKA()], "fnal", "reference=fnal is unknown"),
+        ([], "initial", "at least one"),
+        ([CKA(), CKA()], "initial", "once"),
+    ],
 )
 def test_bad_settings(metrics: list, reference: str, message: str) -> None:
     with pytest.raises(DynalignError, match=message):

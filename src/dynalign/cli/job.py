@@ -74,7 +74,7 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
     choices : mapping
         Which name was chosen in each config group.
     overrides : sequence of str
-        What was typed; it goes into the run's name.
+        What goes into the run's name; see ``telling_overrides``.
     root : Path
         Folder to which a relative ``store`` refers.
 
@@ -198,8 +198,26 @@ def _files(choices: Mapping[str, Any], config: DictConfig) -> dict[str, str]:
     return files
 
 
+def telling_overrides(settings: Any) -> list[str]:
+    """Return what belongs in a run's name: choices in groups, and values that vary over the sweep.
+
+    Parameters
+    ----------
+    settings : DictConfig
+        Hydra's own config of the job.
+    """
+    typed = [str(override) for override in settings.overrides.task]
+    fixed = set(typed)
+    sweep = Path(settings.sweep.dir) / "multirun.yaml"
+    if str(settings.mode).endswith("MULTIRUN") and sweep.exists():
+        fixed = set(OmegaConf.load(sweep).hydra.overrides.task)  # with "a,b" where a job has "a"
+    return [
+        override for override in typed if override not in fixed or override.split("=")[0] in settings.runtime.choices
+    ]
+
+
 def _name(choices: Mapping[str, Any], config: DictConfig, overrides: Sequence[str]) -> str:
-    """Name a run after its model, noise and seed, and whatever else was typed, such as rnn-noise0.1-seed0-full."""
+    """Name a run after its model, noise, seed and what else sets it apart, such as rnn-noise0.1-seed0-full."""
     name = f"{choices['model']}-noise{float(config.noise):g}-seed{int(config.seed)}"
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -31,7 +31,7 @@ def check_overrides(arguments: Sequence[str], conf: Path, config_name: str) -> N
     groups = {path.name for path in conf.iterdir() if path.is_dir()}
     chosen = []
     for override in overrides:
-        if override.key_or_group in groups:
+        if override.key_or_group in groups and override.value_type is not ValueType.GLOB_CHOICE_SWEEP:
             for choice in _choices(override):
                 available = sorted(path.stem for path in (conf / override.key_or_group).glob("*.yaml"))
                 if choice not in available:

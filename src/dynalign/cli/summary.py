@@ -20,7 +20,7 @@ from rich.progress import track
 
 from dynalign.cli import ROOT, outcome
 from dynalign.cli.build import build
-from dynalign.cli.job import Job, build_job
+from dynalign.cli.job import Job, build_job, telling_overrides
 from dynalign.metrics import Metric
 from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
 from dynalign.store import key_of, read_json, write_atomically
@@ -90,7 +90,7 @@ def _rebuild(folder: Path) -> Job:
     config = OmegaConf.load(folder / ".hydra" / "config.yaml")
     settings = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
     assert isinstance(config, DictConfig)
-    return build_job(config, choices=settings.runtime.choices, overrides=list(settings.overrides.task), root=ROOT)
+    return build_job(config, choices=settings.runtime.choices, overrides=telling_overrides(settings), root=ROOT)
 
 
 def _with_metrics_of(job: Job, other: Job) -> Job:

@@ -18,7 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli import ROOT, outcome, terminal
 from dynalign.cli.build import build
-from dynalign.cli.job import Job, build_dissimilarity_callback, build_job, is_checkpoint_reference, stored_run
+from dynalign.cli.job import (
+    Job,
+    build_dissimilarity_callback,
+    build_job,
+    is_checkpoint_reference,
+    stored_run,
+    telling_overrides,
+)
 from dynalign.cli.overrides import check_overrides
 from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
@@ -49,7 +56,7 @@ def _run_job(config: DictConfig) -> None:
     overrides = list(settings.overrides.task)
     sweep = settings.mode == RunMode.MULTIRUN
     try:
-        finished = run_job(config, settings, folder, overrides)
+        finished = run_job(config, settings, folder)
     except (Exception, KeyboardInterrupt) as error:
         outcome.write_failure(folder, overrides, error)
         if isinstance(error, KeyboardInterrupt):
@@ -66,10 +73,10 @@ def _run_job(config: DictConfig) -> None:
         sys.exit(1)
 
 
-def run_job(config: DictConfig, settings: Any, folder: Path, overrides: Sequence[str]) -> outcome.Finished:
+def run_job(config: DictConfig, settings: Any, folder: Path) -> outcome.Finished:
     """Train or find one network, measure it, log it, and write its table; the steps of a job in order."""
     start = time.perf_counter()
-    job = build_job(config, choices=settings.runtime.choices, overrides=overrides, root=ROOT)
+    job = build_job(config, choices=settings.runtime.choices, overrides=telling_overrides(settings), root=ROOT)
     reference, reference_id = _reference(job)
     logger = build(config.logger).start(
         name=job.label.run,

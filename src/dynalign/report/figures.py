@@ -20,6 +20,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 _PRINTED = 12  # systems up to which a matrix has its numbers written in its cells
 _NAMED = 40  # systems up to which a matrix has names at its axes
+_LONGEST = 32  # characters of a name in a figure
 _LEGEND = 12  # lines up to which each has a legend entry of its own
 
 Matrix = npt.NDArray[np.float64]
@@ -40,6 +41,7 @@ def matrix_figure(names: Sequence[str], matrix: Matrix, metric: str) -> Figure:
     """Draw a symmetric matrix of dissimilarities, shape (runs, runs)."""
     count = len(names)
     side = float(np.clip(1.6 + 0.62 * count, 3.2, 9.5))
+    names = [_short(name) for name in names]
     labels = max((len(name) for name in names), default=0) * 0.07 if count <= _NAMED else 0.3
     figure = _figure(side + labels + 1.2, side + labels)
     axes = figure.subplots()
@@ -71,7 +73,9 @@ def learning_figure(table: pd.DataFrame) -> Figure:
     for axes, metric in zip(panels, metrics, strict=False):
         for run, part in rows[rows["metric"] == metric].groupby("run", sort=False):
             colour, line = styles[str(run)]
-            axes.plot(part["epoch"], part["dissimilarity"], color=colour, linestyle=line, marker=".", label=run)
+            axes.plot(
+                part["epoch"], part["dissimilarity"], color=colour, linestyle=line, marker=".", label=_short(str(run))
+            )
         axes.set(
             title=_title(metric),
             xlabel="epoch",
@@ -90,8 +94,8 @@ def history_figure(histories: Mapping[str, pd.DataFrame], runs: pd.DataFrame) ->
     loss, accuracy = figure.subplots(1, 2)
     for run, history in histories.items():
         colour, line = styles[run]
-        loss.plot(history["epoch"], history["val_loss"], color=colour, linestyle=line, label=run)
-        accuracy.plot(history["epoch"], history["accuracy"], color=colour, linestyle=line, label=run)
+        loss.plot(history["epoch"], history["val_loss"], color=colour, linestyle=line, label=_short(run))
+        accuracy.plot(history["epoch"], history["accuracy"], color=colour, linestyle=line, label=_short(run))
     for ideal in sorted(set(runs["ideal_accuracy"].dropna().round(4))):
         accuracy.axhline(ideal, color="#666666", linestyle=":", linewidth=1)
     loss.set(xlabel="epoch", ylabel="held-out cross-entropy (nats per step)", title="Loss", yscale="log")
@@ -112,7 +116,7 @@ def embedding_figure(names: Sequence[str], matrix: Matrix, metric: str, runs: pd
     for name, (x, y) in zip(names, points, strict=True):
         axes.plot(x, y, "o", color=styles[name][0])
         if len(names) <= _PRINTED:
-            axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=7.5)
+            axes.annotate(_short(name), (x, y), textcoords="offset points", xytext=(5, 4), fontsize=7.5)
     axes.set(title=_title(metric), xlabel="MDS 1 (angle / (π/2))", ylabel="MDS 2 (angle / (π/2))")
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.25)
@@ -136,6 +140,12 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
+def _short(name: str) -> str:
+    """Shorten a long name in its middle: beginnings and ends tell runs apart."""
+    half = _LONGEST // 2
+    return name if len(name) <= _LONGEST else f"{name[:half]}…{name[-half + 1 :]}"
+
+
 def _title(metric: str) -> str:
     return TITLES.get(metric, metric)
 
@@ -157,7 +167,9 @@ def _legend(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     if not handles:
         return
     if len(labels) > _LEGEND:
-        first = rows.drop_duplicates("run").set_index("run")
+        first = rows.drop_duplicates("run")
+        first = first.set_index(first["run"].map(_short))
+        first = first[~first.index.duplicated()]
         groups = {
             f"{first.loc[label, 'model']}, noise {first.loc[label, 'noise']:g}": handle
             for handle, label in zip(handles, labels, strict=True)

@@ -1,0 +1,115 @@
+"""Slips on the command line and in configs get one clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from dynalign.cli import ROOT
+from dynalign.cli.job import build_job
+from dynalign.cli.overrides import check_overrides
+from dynalign.cli.schema import check_config
+from dynalign.errors import DynalignError
+
+CONF = ROOT / "conf"
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["nosie=0.1"], r"no setting nosie in conf/train.yaml; did you mean noise\?"),
+        (["model=rn"], r"model=rn is unknown; did you mean rnn\? Available: gru, mamba, rnn"),
+        (["-m", "model=rnn,mmba"], "model=mmba is unknown; did you mean mamba"),
+        (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
+        (["model.hiden=3"], "no setting model.hiden in .*; did you mean model.hidden"),
+        (["model=mamba", "model.hidden=3"], "no setting model.hidden"),
+        (["task.timing.train.stimulis=[1]"], "did you mean task.timing.train.stimulus"),
+        (["noise=[0"], "Could not read the command line"),
+    ],
+)
+def test_slips(typed: list[str], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        check_overrides(typed, CONF, "train")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["-m", "model=rnn,mamba", "noise=0,0.1"],
+        ["model=gru", "task=gonogo", "noise=0.3", "perturbation=recurrent", "seed=3"],
+        ["-m", "seed=range(0,3)", "metric=dsa", "metric.dsa.rank=10,20"],
+        ["experiment=study", "+trainer.epochs=3", "hydra.sweep.dir=x", "logger=none"],
+        ["metric=[dsa,cka]", "callbacks=[dissimilarity,early_stopping]"],
+        ["-m", "curriculum=glob(*)"],
+    ],
+)
+def test_what_is_right_passes(typed: list[str]) -> None:
+    check_overrides(typed, CONF, "train")
+
+
+def job(tmp_path: Path, *overrides: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=[f"store={tmp_path}", *overrides], return_hydra_config=True)
+    choices = config.hydra.runtime.choices
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    return build_job(config, choices=choices, overrides=list(overrides), root=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.hidden=abc", r"model.hidden='abc' in conf/model/rnn.yaml has the wrong type: .* integer"),
+        ("+model.hiden=3", r"model.hiden is no setting of LeakyRNN \(conf/model/rnn.yaml\); did you mean hidden\?"),
+        ("+metric.cka.rank=3", r"metric.cka.rank is no setting of CKA \(conf/metric/cka.yaml\); there is scale"),
+        ("model._target_=dynalign.models.LSTM", "model._target_=dynalign.models.LSTM .* cannot be imported"),
+        ("representation.basis=mine", "representation.basis='mine' .* has the wrong type"),
+        ("noise=-1", "noise=-1 is no standard deviation"),
+        ("model.activation=rleu", "did you mean relu"),
+        ("representation.rule=bsic", "bsic"),
+    ],
+)
+def test_bad_configs(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        job(tmp_path, override)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_every_config_says_what_it_is_and_fits_its_target(path: Path) -> None:
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
+    assert lines[0].startswith("# ")
+    node = OmegaConf.load(path)
+    if "_target_" in node:
+        assert len(lines) < 20
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            whole = compose("train")
+        OmegaConf.set_struct(whole, False)
+        check_config(OmegaConf.merge(OmegaConf.create({"noise": 0.0, "reference": "initial"}), whole, {"x": node}), {})
+
+
+def test_names_and_keys(tmp_path: Path) -> None:
+    base = job(tmp_path)
+    assert base.label.run == "rnn-noise0-seed0"
+    assert job(tmp_path, "noise=0.1", "curriculum=full", "seed=2").label.run == "rnn-noise0.1-seed2-full"
+    same = ["metric=cka", "reference=final", "logger=none", "perturbation=recurrent", "representation.components=5"]
+    assert all(job(tmp_path, override).spec.key == base.spec.key for override in same)
+    assert job(tmp_path, "perturbation=representation", "noise=0.5").spec.key == base.spec.key
+    other = ["noise=0.1", "seed=1", "model=gru", "model.hidden=32", "curriculum=full", "trainer.epochs=3"]
+    keys = {job(tmp_path, override).spec.key for override in other}
+    assert len(keys) == len(other)
+    assert base.spec.key not in keys
+
+
+def test_study_and_all_choices_build(tmp_path: Path) -> None:
+    study = job(tmp_path, "experiment=study")
+    assert study.spec.training.epochs == 50
+    assert study.metrics[0].n_delays == 33
+    for curriculum in sorted(path.stem for path in (CONF / "curriculum").glob("*.yaml")):
+        assert job(tmp_path, f"curriculum={curriculum}").label.curriculum == curriculum
+    for task in ("pdm", "gonogo"):
+        for model in ("rnn", "gru", "mamba"):
+            assert job(tmp_path, f"task={task}", f"model={model}").label.task == task

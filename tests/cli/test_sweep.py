@@ -1,0 +1,141 @@
+"""The main job, small: one command, a failing job among it, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.wandb_file import read_run
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    "trainer.epochs=2", "trainer.batches_per_epoch=3", "trainer.batch_size=8", "trainer.validation_trials=20",
+    "representation.trials=20", "metric.dsa.rank=6", "metric.dsa.n_delays=3", "metric.dsa.starts=12",
+]  # fmt: skip
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Ran:
+    code: int
+    output: str
+    folder: Path
+
+
+def run(store: Path, folder: Path, *arguments: str) -> Ran:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
+        environment.pop(name, None)
+    environment["HOME"] = str(store.parent)  # a user who is not logged in
+    key = "hydra.sweep.dir" if "-m" in arguments else "hydra.run.dir"
+    command = [sys.executable, "train.py", *arguments, *TINY, f"store={store}", f"{key}={folder}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return Ran(done.returncode, done.stdout + done.stderr, folder)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Rnn and mamba, without noise and with recurrent noise, of which mamba's last has no meaning."""
+    base = tmp_path_factory.mktemp("sweep")
+    return run(base / "store", base / "first", "-m", "model=rnn,mamba", "noise=0,0.1", "perturbation=recurrent")
+
+
+def test_the_others_finish_and_the_status_tells(sweep: Ran) -> None:
+    assert sweep.code == 1, sweep.output
+    states = [json.loads((sweep.folder / str(job) / "job.json").read_text())["status"] for job in range(4)]
+    assert states == ["trained", "trained", "trained", "failed"]
+    assert "model=mamba noise=0.1 perturbation=recurrent" in sweep.output
+    assert "no meaning for model=mamba" in sweep.output
+    assert "Warning" not in sweep.output
+    assert "Traceback" not in sweep.output
+    last = sweep.output.strip().splitlines()[-2:]
+    assert [line.split()[0] for line in last] == ["table", "report"]
+
+
+def test_one_row_per_number(sweep: Ran) -> None:
+    table = pd.read_parquet(sweep.folder / "dissimilarities.parquet")
+    pd.testing.assert_frame_equal(
+        table, pd.read_csv(sweep.folder / "dissimilarities.csv"), check_dtype=False, rtol=1e-12
+    )
+    learning, pairs = (table[table["comparison"] == kind] for kind in ("learning", "pairwise"))
+    assert len(learning) == 3 * 3 * 3  # runs, checkpoints, metrics
+    assert len(pairs) == 3 * 6  # metrics, pairs of three runs with themselves
+    own = pairs[pairs["run"] == pairs["reference"]]
+    assert own["dissimilarity"].max() < 1e-4
+    assert pairs.loc[pairs["run"] != pairs["reference"], "dissimilarity"].min() > 1e-3
+    assert learning.loc[learning["epoch"] == 0, "dissimilarity"].max() < 1e-4
+    assert set(table["noise"]) == {0.0, 0.1}
+    assert table.notna().all().all()
+
+
+def test_report_and_figures(sweep: Ran) -> None:
+    report = (sweep.folder / "report.html").read_text()
+    for name in sweep.output.split():
+        if name.startswith(("rnn-noise", "mamba-noise0-")):
+            assert name.strip(":") in report
+    assert "no meaning for model=mamba" in report
+    for metric in ("dsa", "cka", "procrustes"):
+        assert (sweep.folder / f"matrix-{metric}.png").stat().st_size > 5000
+
+
+def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:
+    job = read_run(sweep.folder / "1")
+    assert job.name.startswith("rnn-noise0.1-seed0")
+    assert job.group == sweep.folder.name
+    assert job.job_type == "train"
+    assert {"rnn", "pdm", "master"} <= set(job.tags)
+    assert job.config["noise"] == 0.1
+    assert job.config["model"]["hidden"] == 64
+    accuracy = {row["epoch"]: row["accuracy"] for row in job.history if "accuracy" in row}
+    assert set(accuracy) == {0, 1, 2}
+    table = pd.read_parquet(sweep.folder / "1" / "dissimilarities.parquet")
+    for metric in ("dsa", "cka", "procrustes"):
+        logged = [row[f"dissimilarity/{metric}"] for row in job.history if f"dissimilarity/{metric}" in row]
+        np.testing.assert_allclose(logged, table.loc[table["metric"] == metric, "dissimilarity"], atol=1e-9)
+    assert job.finished
+
+
+def test_wandb_summary_run_is_in_the_same_group(sweep: Ran) -> None:
+    summary = read_run(sweep.folder)
+    assert summary.group == sweep.folder.name
+    assert summary.job_type == "summary"
+    assert {"matrix/dsa", "runs", "dissimilarities"} <= {key.split(".")[0] for row in summary.history for key in row}
+
+
+def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
+    store = sweep.folder.parent / "store"
+    keys = {path.name for path in store.iterdir() if path.is_dir()}
+    again = run(
+        store, sweep.folder.parent / "third", "-m", "model=rnn", "noise=0,0.2,0.4",
+        "perturbation=representation", "reference=final",
+    )  # fmt: skip
+    assert again.code == 0, again.output
+    assert {path.name for path in store.iterdir() if path.is_dir()} == keys
+    states = [json.loads((again.folder / str(job) / "job.json").read_text())["status"] for job in range(3)]
+    assert states == ["from store"] * 3
+    table = pd.read_parquet(again.folder / "dissimilarities.parquet")
+    pairs = table[(table["comparison"] == "pairwise") & (table["metric"] == "cka") & (table["noise"] == 0)]
+    by_noise = pairs.set_index("reference")["dissimilarity"]
+    assert by_noise.iloc[0] < by_noise.iloc[1] < by_noise.iloc[2]
+
+
+def test_single_run_against_another_ones_key(sweep: Ran) -> None:
+    store = sweep.folder.parent / "store"
+    key = read_run(sweep.folder / "1").config["key"]
+    single = run(store, sweep.folder.parent / "single", f"reference={key[:8]}", "logger=none")
+    assert single.code == 0, single.output
+    table = pd.read_parquet(single.folder / "dissimilarities.parquet")
+    last = table[(table["comparison"] == "learning") & (table["epoch"] == 2) & (table["metric"] == "cka")]
+    pairs = pd.read_parquet(sweep.folder / "dissimilarities.parquet").query(
+        "comparison == 'pairwise' and metric == 'cka'"
+    )
+    expected = pairs[pairs["run"].str.startswith("rnn-noise0-") & pairs["reference"].str.startswith("rnn-noise0.1")]
+    assert last["dissimilarity"].item() == pytest.approx(expected["dissimilarity"].item(), abs=1e-9)
