@@ -1,35 +1,110 @@
-"""Figures: matrices of dissimilarities, dissimilarity over learning, training curves, maps of networks."""
+"""Figures: matrices of dissimilarities, dissimilarity over learning, training curves, maps of networks.
+
+Every function returns a figure that belongs to nobody else: nothing here touches ``pyplot``, its list of open
+figures, or the user's backend. Text and axes take the colours of matplotlib's ``rcParams``, so that a caller can
+ask for a dark figure with ``matplotlib.rc_context``.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
+
+from dynalign.errors import DynalignError
 
 UNITS = "dissimilarity (angle / (π/2))"
-TITLES = {"dsa": "DSA: dynamics", "cka": "CKA: geometry", "procrustes": "Procrustes: geometry"}
+TITLES = {"dsa": "DSA · dynamics", "cka": "CKA · geometry", "procrustes": "Procrustes · geometry"}
 
-# Okabe & Ito's palette, which people who see colours differently can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
-_LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
-_PRINTED = 12  # systems up to which a matrix has its numbers written in its cells
-_NAMED = 40  # systems up to which a matrix has names at its axes
-_LONGEST = 32  # characters of a name in a figure
-_LEGEND = 12  # lines up to which each has a legend entry of its own
+# Okabe & Ito's palette, which people who see colours differently can tell apart. Black and yellow are left out:
+# one vanishes on a dark page, the other on a light one.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_MAP = "viridis"
+_PRINTED = 12  # runs up to which a matrix has its numbers written in its cells
+_PLACED = 8  # runs up to which a map has their names beside the points
+_NAMED = 80  # runs up to which a matrix has names at its axes
+_LISTED = 12  # runs up to which each has a legend entry of its own
+_IDEALS = 6  # ideal observers up to which each has its number at its line
+_FLOOR = 0.01  # smallest end of a colour scale: below it, differences are rounding errors
+_LONGEST = 30  # characters of a name that an axis shows
 
 Matrix = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class RunStyle:
+    """How a run looks in every figure, and the group that looks the same."""
+
+    colour: str = _COLOURS[0]
+    line: Any = "-"
+    marker: str = "o"
+    group: str = ""
+
+
+def run_styles(rows: pd.DataFrame) -> dict[str, RunStyle]:
+    """Return a style for every run in ``rows``.
+
+    The colour (and marker) tells models apart, the line and its lightness noise. Where all runs share a model or a
+    noise, the next thing that varies takes its place, so that no sweep is drawn in one colour.
+    """
+    first = rows.drop_duplicates("run") if len(rows) else rows
+    varying = [name for name in _FACTORS if name in first and first[name].nunique() > 1]
+    hue = next((name for name in varying if name != "noise"), None)
+    shade = "noise" if "noise" in varying else next((name for name in varying if name != hue), None)
+    hues = _places(first, hue)
+    shades = _places(first, shade)
+    styles = {}
+    for row in first.to_dict("records"):
+        i = hues.get(row.get(hue), 0)
+        j = shades.get(row.get(shade), 0)
+        named = [_level(name, row[name]) for name in (hue, shade) if name is not None]
+        styles[str(row["run"])] = RunStyle(
+            colour=_lighter(_COLOURS[i % len(_COLOURS)], 0.45 * j / max(1, len(shades) - 1)),
+            line=_LINES[j % len(_LINES)],
+            marker=_MARKERS[i % len(_MARKERS)],
+            group=_plain(", ".join(named)) or "all runs",
+        )
+    return styles
+
+
+_FACTORS = ("model", "noise", "task", "curriculum", "perturbation", "seed")
+
+
 def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix]:
-    """Return the names of all runs in the pairwise rows of a metric, and their symmetric matrix (NaN if unknown)."""
+    """Return the names of all runs compared by a metric, and their dissimilarities.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The tidy table; its pairwise rows hold each unordered pair once.
+    metric : str
+        Name of the metric.
+
+    Returns
+    -------
+    names : list of str
+        In the order in which the table names them.
+    matrix : ndarray (runs, runs)
+        Symmetric; NaN where a pair was not, or could not be, compared.
+    """
     rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)]
-    names = list(dict.fromkeys([*rows["run"], *rows["reference"]]))
+    names = [str(name) for name in dict.fromkeys([*rows["run"], *rows["reference"]])]
     place = {name: index for index, name in enumerate(names)}
     matrix = np.full((len(names), len(names)), np.nan)
     for first, second, value in zip(rows["run"], rows["reference"], rows["dissimilarity"], strict=True):
@@ -37,149 +112,444 @@ def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix
     return names, matrix
 
 
-def matrix_figure(names: Sequence[str], matrix: Matrix, metric: str) -> Figure:
-    """Draw a symmetric matrix of dissimilarities, shape (runs, runs)."""
+def matrix_figure(names: Sequence[str], matrix: npt.ArrayLike, metric: str) -> Figure:
+    """Draw a symmetric matrix of dissimilarities, shape (runs, runs); cells that are NaN are grey.
+
+    Raises
+    ------
+    DynalignError
+        If there is not one name per row and column, or no run at all.
+    """
+    values = _square(names, matrix)
+    if not len(names):
+        raise DynalignError("A matrix of no runs cannot be drawn; give at least one.")
     count = len(names)
-    side = float(np.clip(1.6 + 0.62 * count, 3.2, 9.5))
-    names = [_short(name) for name in names]
-    labels = max((len(name) for name in names), default=0) * 0.07 if count <= _NAMED else 0.3
-    figure = _figure(side + labels + 1.2, side + labels)
-    axes = figure.subplots()
-    top = float(np.nanmax(matrix, initial=0.0)) or 1.0
-    image = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=top)
-    if count <= _NAMED:
-        axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(count), names)
+    labels = _shortened(names) if count <= _NAMED else []
+    cell = float(np.interp(count, [1, 4, 12, 24, 64], [1.1, 0.8, 0.39, 0.18, 0.135]))
+    size = float(np.interp(count, [8, 24, 64, _NAMED], [9.0, 7.0, 6.0, 5.0]))
+    side = max(cell * count, 1.7)
+    # Placed by hand: the automatic layouts cut off labels beside axes whose aspect is fixed.
+    text = 0.0088 * size * max((len(label) for label in labels), default=1)
+    left, bottom = text + 0.5, 0.66 * text + 0.55
+    width, height = left + side + 1.0, bottom + side + 0.4
+    figure = _figure(width, height, layout=False)
+    axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
+    beside = figure.add_axes(((left + side + 0.12) / width, bottom / height, 0.13 / width, side / height))
+    known = values[np.isfinite(values)]
+    top = max(float(known.max(initial=0.0)), _FLOOR)
+    colours = matplotlib.colormaps[_MAP].with_extremes(bad="#9a9a9a")
+    image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
+    if labels:
+        axes.set_xticks(range(count), labels, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
+        axes.set_yticks(range(count), labels, fontsize=size)
+        axes.set(xlabel="run", ylabel="run")
     else:
-        axes.set(xlabel=f"runs 1 to {count}", ylabel=f"runs 1 to {count}")
+        axes.set(xlabel=f"run (1 to {count})", ylabel="run")
     if count <= _PRINTED:
-        for (i, j), value in np.ndenumerate(matrix):
-            text = "?" if np.isnan(value) else f"{value:.3f}"
-            colour = "black" if value > 0.6 * top else "white"
-            axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=8.5)
-    bar = figure.colorbar(image, ax=axes, shrink=0.85)
-    bar.set_label(UNITS)
-    axes.set_title(_title(metric))
+        for (i, j), value in np.ndenumerate(values):
+            shown = "–" if np.isnan(value) else f"{value:.3f}"
+            axes.text(
+                j,
+                i,
+                shown,
+                ha="center",
+                va="center",
+                color=_readable(colours(value / top)),
+                fontsize=9 if count <= 8 else 7.5,
+            )
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    if 1 < count <= 30:  # white seams between the cells, so that neighbours of like colour stay apart
+        seams = np.arange(count - 1) + 0.5
+        axes.set_xticks(seams, minor=True)
+        axes.set_yticks(seams, minor=True)
+        axes.grid(
+            which="minor", color=matplotlib.rcParams["figure.facecolor"], linewidth=1.5 if count <= _PRINTED else 0.8
+        )
+        axes.tick_params(which="minor", length=0)
+    bar = figure.colorbar(image, cax=beside)
+    bar.set_label(UNITS, fontsize=8.5)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    _titled(axes, metric)
     return figure
 
 
-def learning_figure(table: pd.DataFrame) -> Figure:
-    """Draw the dissimilarity to the reference over epochs: a panel per metric, a line per run."""
+def learning_figure(
+    table: pd.DataFrame, *, styles: Mapping[str, RunStyle] | None = None, columns: int | None = None
+) -> Figure:
+    """Draw the dissimilarity to the reference over epochs: a panel per metric, a line per run, one legend.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The tidy table; its rows of the comparison "learning" are drawn.
+    styles : mapping of run to RunStyle, optional
+        From ``run_styles``; by default those of the runs in the table.
+    columns : int, optional
+        Panels side by side; by default at most 3.
+    """
     rows = table[table["comparison"] == "learning"]
     metrics = list(rows["metric"].unique())
-    styles = _styles(rows)
-    figure = _figure(max(6.0, 3.6 * len(metrics)), 3.4)
-    panels = figure.subplots(1, max(1, len(metrics)), squeeze=False)[0]
+    chosen = run_styles(rows) if styles is None else styles
+    panels = _panels(len(metrics), columns or min(3, max(1, len(metrics))))
+    references = [str(name) for name in rows["reference"].unique()]
+    whom = _whom(references)
     for axes, metric in zip(panels, metrics, strict=False):
         for run, part in rows[rows["metric"] == metric].groupby("run", sort=False):
-            colour, line = styles[str(run)]
+            ordered = part.sort_values("epoch")
+            style = chosen.get(str(run), RunStyle())
+            crowded = len(chosen) > _LISTED
             axes.plot(
-                part["epoch"], part["dissimilarity"], color=colour, linestyle=line, marker=".", label=_short(str(run))
+                ordered["epoch"],
+                ordered["dissimilarity"],
+                color=style.colour,
+                linestyle=style.line,
+                linewidth=1.1 if crowded else 1.8,
+                alpha=0.8 if crowded else 1.0,
+                marker=None if crowded and len(ordered) > 1 else style.marker,
+                markersize=3.5,
             )
-        axes.set(
-            title=_title(metric),
-            xlabel="epoch",
-            ylabel=f"to {', '.join(rows['reference'].unique())}: {UNITS}",
-        )
-        axes.set_ylim(bottom=0)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"dissimilarity to {whom}\n(angle / (π/2))")
+        axes.set_ylim(0, _above(rows.loc[rows["metric"] == metric, "dissimilarity"]))
         _tidy(axes)
-    _legend(figure, panels[0], rows)
-    return figure
+        _titled(axes, metric)
+    _legend(panels[0], {str(run): chosen.get(str(run), RunStyle()) for run in rows["run"].unique()})
+    return _owner(panels[0])
 
 
-def history_figure(histories: Mapping[str, pd.DataFrame], runs: pd.DataFrame) -> Figure:
-    """Draw loss and accuracy over epochs; a dotted line is the ideal observer's accuracy."""
-    styles = _styles(runs)
-    figure = _figure(8.4, 3.4)
-    loss, accuracy = figure.subplots(1, 2)
+def history_figure(
+    histories: Mapping[str, pd.DataFrame],
+    runs: pd.DataFrame,
+    *,
+    styles: Mapping[str, RunStyle] | None = None,
+    columns: int = 2,
+) -> Figure:
+    """Draw loss and accuracy over epochs; dotted lines are the ideal observers' accuracies.
+
+    Parameters
+    ----------
+    histories : mapping of run to DataFrame
+        Columns epoch, train_loss (thin lines), val_loss and accuracy.
+    runs : DataFrame
+        One row per run, with ideal_accuracy.
+    styles : mapping of run to RunStyle, optional
+        From ``run_styles``; by default those of ``runs``.
+    columns : int
+        1 puts the panels under each other.
+    """
+    chosen = run_styles(runs) if styles is None else styles
+    loss, accuracy = _panels(2, columns)
+    crowded = len(histories) > _LISTED
+    smallest = np.inf
     for run, history in histories.items():
-        colour, line = styles[run]
-        loss.plot(history["epoch"], history["val_loss"], color=colour, linestyle=line, label=_short(run))
-        accuracy.plot(history["epoch"], history["accuracy"], color=colour, linestyle=line, label=_short(run))
-    for ideal in sorted(set(runs["ideal_accuracy"].dropna().round(4))):
-        accuracy.axhline(ideal, color="#666666", linestyle=":", linewidth=1)
-    loss.set(xlabel="epoch", ylabel="held-out cross-entropy (nats per step)", title="Loss", yscale="log")
-    accuracy.set(xlabel="epoch", ylabel="fraction of right decisions", title="Accuracy (dotted: ideal observer)")
-    accuracy.set_ylim(-0.02, 1.02)
+        style = chosen.get(run, RunStyle())
+        look: dict[str, Any] = {
+            "color": style.colour,
+            "linestyle": style.line,
+            "linewidth": 1.1 if crowded else 1.8,
+            "alpha": 0.8 if crowded else 1.0,
+            "marker": style.marker if len(history) == 1 else None,
+            "markersize": 4,
+        }
+        if not crowded:
+            loss.plot(history["epoch"], history["train_loss"], **{**look, "linewidth": 0.8, "alpha": 0.6})
+        loss.plot(history["epoch"], history["val_loss"], **look)
+        accuracy.plot(history["epoch"], history["accuracy"], **look)
+        smallest = min(smallest, float(history[["train_loss", "val_loss"]].min().min()))
+    ink = matplotlib.rcParams["text.color"]
+    ideals = _ideals(runs)
+    for ideal, _ in ideals:
+        accuracy.axhline(ideal, color=ink, linestyle=(0, (1, 2)), linewidth=1.1, alpha=0.75)
+    if len(ideals) <= _IDEALS:
+        for height, (ideal, whose) in zip(_apart([ideal for ideal, _ in ideals], 0.11), ideals, strict=True):
+            text = f"ideal {ideal:.3f}{whose}"
+            place = (1.015, height)
+            accuracy.annotate(text, place, xycoords=accuracy.get_yaxis_transform(), va="center", fontsize=7)
+    loss.set_xlabel("epoch")
+    accuracy.set_xlabel("epoch")
+    loss.set_ylabel("cross-entropy (nats per step)")
+    accuracy.set_ylabel("fraction of right decisions")
+    if np.isfinite(smallest) and smallest > 0:
+        loss.set_yscale("log")
+    accuracy.set_ylim(0, 1.06)
     for axes in (loss, accuracy):
         _tidy(axes)
-    _legend(figure, loss, runs)
-    return figure
+    _titled(loss, "Loss, held out" + ("" if crowded else " (thin: training)"))
+    _titled(accuracy, "Accuracy, held out")
+    _legend(loss, {run: chosen.get(run, RunStyle()) for run in histories})
+    return _owner(loss)
 
 
-def embedding_figure(names: Sequence[str], matrix: Matrix, metric: str, runs: pd.DataFrame) -> Figure:
-    """Draw runs as points whose distances are as near to the dissimilarities as a plane allows."""
-    points = classical_mds(matrix)
-    styles = _styles(runs)
-    figure = _figure(4.6, 4.2)
-    axes = figure.subplots()
+def embedding_figure(
+    names: Sequence[str], matrix: npt.ArrayLike, metric: str, *, styles: Mapping[str, RunStyle] | None = None
+) -> Figure:
+    """Draw runs as points whose distances are as near to the dissimilarities as a plane allows.
+
+    Raises
+    ------
+    DynalignError
+        For fewer than three runs, which always lie on a line, or unknown dissimilarities.
+    """
+    values = _square(names, matrix)
+    if len(names) < 3:
+        raise DynalignError(f"A map needs at least 3 runs, not {len(names)}; show the dissimilarity itself.")
+    points = classical_mds(values)
+    chosen = styles or {}
+    named = len(names) <= _PLACED
+    groups = 0 if named else len({chosen.get(name, RunStyle()).group for name in names})
+    side, left, bottom = 3.2, 0.8, 0.6 + 0.2 * groups
+    width, height = left + side + 0.2, bottom + side + 0.4
+    figure = _figure(width, height, layout=False)
+    axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
     for name, (x, y) in zip(names, points, strict=True):
-        axes.plot(x, y, "o", color=styles[name][0])
-        if len(names) <= _PRINTED:
-            axes.annotate(_short(name), (x, y), textcoords="offset points", xytext=(5, 4), fontsize=7.5)
-    axes.set(title=_title(metric), xlabel="MDS 1 (angle / (π/2))", ylabel="MDS 2 (angle / (π/2))")
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.margins(0.25)
+        style = chosen.get(name, RunStyle())
+        axes.plot(
+            x,
+            y,
+            style.marker,
+            color=style.colour,
+            markersize=8 if named else 6,
+            markeredgecolor=matplotlib.rcParams["figure.facecolor"],
+            markeredgewidth=0.8,
+        )
+    axes.set_xlabel("MDS axis 1 (angle / (π/2))")
+    axes.set_ylabel("MDS axis 2 (angle / (π/2))")
+    # A map of identical networks would otherwise be drawn at the scale of rounding errors.
+    reach = max(float(np.abs(points).max()) * 1.35, _FLOOR)
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    axes.set_aspect("equal", adjustable="box")
+    axes.locator_params(nbins=5)
     _tidy(axes, whole=False)
+    _titled(axes, f"{TITLES.get(metric, metric)}: map")
+    if named:
+        _name_points(axes, _shortened(names), points)
+    elif chosen:
+        handles = _handles({name: chosen.get(name, RunStyle()) for name in names}, points=True)
+        figure.legend(handles=handles, loc="lower center", frameon=False, fontsize=8)
     return figure
 
 
-def classical_mds(matrix: Matrix) -> Matrix:
-    """Return points in the plane, shape (runs, 2), by classical scaling (Torgerson 1952)."""
-    squared = matrix**2
+def classical_mds(matrix: npt.ArrayLike) -> Matrix:
+    """Return points in the plane by classical scaling (Torgerson 1952).
+
+    Parameters
+    ----------
+    matrix : array (runs, runs)
+        Symmetric dissimilarities.
+
+    Returns
+    -------
+    points : ndarray (runs, 2)
+        Centred; the sign of each axis is such that its largest coordinate is positive.
+
+    Raises
+    ------
+    DynalignError
+        If a dissimilarity is NaN or infinite.
+    """
+    squared = np.asarray(matrix, dtype=float) ** 2
+    if not np.isfinite(squared).all():
+        raise DynalignError("Classical scaling needs every dissimilarity; the matrix has entries that are not finite.")
     centred = -(squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()) / 2
     values, vectors = np.linalg.eigh(centred)
-    leading: Matrix = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 0))
-    mirrored: Matrix = leading * np.sign(leading[np.abs(leading).argmax(0), [0, 1]])
+    points: Matrix = np.zeros((len(squared), 2))
+    leading = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 0))
+    points[:, : leading.shape[1]] = leading
+    signs = np.sign(points[np.abs(points).argmax(0), [0, 1]])
+    mirrored: Matrix = points * np.where(signs == 0, 1.0, signs)
     return mirrored
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _square(names: Sequence[str], matrix: npt.ArrayLike) -> Matrix:
+    values = np.asarray(matrix, dtype=float)
+    if values.shape != (len(names), len(names)):
+        raise DynalignError(f"A matrix of {len(names)} runs has shape {(len(names),) * 2}, not {values.shape}.")
+    return values
+
+
+def _places(rows: pd.DataFrame, factor: str | None) -> dict[Any, int]:
+    if factor is None:
+        return {}
+    return {level: index for index, level in enumerate(sorted(rows[factor].unique()))}
+
+
+def _level(factor: str, level: Any) -> str:
+    """Name a level of a factor; numbers say what they count."""
+    if factor == "noise":
+        return f"noise {level:g}"
+    return f"seed {level}" if factor == "seed" else str(level)
+
+
+def _lighter(colour: str, share: float) -> str:
+    red, green, blue = ((1 - share) * part + share for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def _readable(background: tuple[float, float, float, float]) -> str:
+    """Return black or white, whichever stands out more (relative luminance, WCAG 2.1)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in background[:3]]
+    luminance = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+    return "black" if luminance > 0.179 else "white"
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Cut long names in the middle, where they still differ afterwards."""
+    half = _LONGEST // 2
+    short = [name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}" for name in names]
+    distinct = short if len(set(short)) == len(set(names)) else list(names)
+    return [_plain(name) for name in distinct]
+
+
+def _plain(text: str) -> str:
+    """Keep dollar signs: two of them would otherwise open and close a formula, which a name need not be."""
+    return text.replace("$", r"\$")
+
+
+def _whom(references: Sequence[str]) -> str:
+    states = {"initial": "the initial state", "previous": "the previous checkpoint", "final": "the final state"}
+    if len(references) != 1:
+        return "the reference"
+    return states.get(references[0], _plain(references[0]))
+
+
+def _above(values: pd.Series[float]) -> float:
+    """Return a limit just above the values, for an axis that starts at 0."""
+    highest = values.max()
+    return max(float(highest) * 1.08, _FLOOR) if np.isfinite(highest) else 1.0
+
+
+def _ideals(runs: pd.DataFrame) -> list[tuple[float, str]]:
+    """Return the different ideal observers' accuracies, each with the noise it stands for if there are several."""
+    if "ideal_accuracy" not in runs or not len(runs):
+        return []
+    known = runs.dropna(subset=["ideal_accuracy"])
+    levels = known.groupby(known["ideal_accuracy"].round(3))["noise"].unique()
+    several = len(levels) > 1
+    return [
+        (float(ideal), f"\nnoise {', '.join(f'{noise:g}' for noise in sorted(noises))}" if several else "")
+        for ideal, noises in zip(levels.index.to_numpy(dtype=float), levels, strict=True)
+    ]
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Move rising heights down, from the highest on, until neighbours are at least ``gap`` apart."""
+    moved: list[float] = []
+    for height in reversed(heights):
+        moved.append(height if not moved else min(height, moved[-1] - gap))
+    return moved[::-1]
+
+
+def _figure(width: float, height: float, *, layout: bool = True) -> Figure:
+    engine = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08) if layout else None
+    figure = Figure(figsize=(width, height), layout=engine)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _short(name: str) -> str:
-    """Shorten a long name in its middle: beginnings and ends tell runs apart."""
-    half = _LONGEST // 2
-    return name if len(name) <= _LONGEST else f"{name[:half]}…{name[-half + 1 :]}"
+def _owner(axes: Axes) -> Figure:
+    figure = axes.get_figure(root=True) if hasattr(Figure, "get_figure") else axes.figure
+    assert isinstance(figure, Figure)
+    return figure
 
 
-def _title(metric: str) -> str:
-    return TITLES.get(metric, metric)
+def _panels(count: int, columns: int) -> list[Axes]:
+    rows = -(-max(1, count) // columns)
+    width = {1: 5.2, 2: 9.6}.get(columns, 3.85 * columns)
+    grid = _figure(width, 3.2 * rows + 0.5).subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[max(1, count) :]:
+        axes.set_visible(False)
+    return list(grid)
 
 
-def _styles(rows: pd.DataFrame) -> dict[str, tuple[str, object]]:
-    """Give every run a colour for its model and a line for its noise."""
-    models = {model: index for index, model in enumerate(sorted(rows["model"].unique()))}
-    noises = {noise: index for index, noise in enumerate(sorted(rows["noise"].unique()))}
-    first = rows.drop_duplicates("run")
-    return {
-        run: (_COLOURS[models[model] % len(_COLOURS)], _LINES[noises[noise] % len(_LINES)])
-        for run, model, noise in zip(first["run"], first["model"], first["noise"], strict=True)
-    }
-
-
-def _legend(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
-    """Name every line; or, where they are many, one line per model and noise."""
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
-        return
-    if len(labels) > _LEGEND:
-        first = rows.drop_duplicates("run")
-        first = first.set_index(first["run"].map(_short))
-        first = first[~first.index.duplicated()]
-        groups = {
-            f"{first.loc[label, 'model']}, noise {first.loc[label, 'noise']:g}": handle
-            for handle, label in zip(handles, labels, strict=True)
-        }
-        handles, labels = list(groups.values()), list(groups)
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False, fontsize=8)
+def _titled(axes: Axes, metric: str) -> None:
+    axes.set_title(_plain(TITLES.get(metric, metric)), fontsize=10.5, loc="left", fontweight="semibold")
 
 
 def _tidy(axes: Axes, *, whole: bool = True) -> None:
     if whole:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, length=3)
+    axes.xaxis.label.set_fontsize(8.5)
+    axes.yaxis.label.set_fontsize(8.5)
+
+
+def _handles(styles: Mapping[str, RunStyle], *, points: bool = False) -> list[Line2D]:
+    """Return a legend's entry for every line; or, for points and many lines, for every group that looks the same."""
+    entries: dict[str, RunStyle] = {}
+    if len(styles) <= _LISTED and not points:
+        entries = dict(zip(_shortened(list(styles)), styles.values(), strict=True))
+    else:
+        sizes = Counter(style.group for style in styles.values())
+        for style in styles.values():
+            size = sizes[style.group]
+            entries[style.group + (f" ({size} runs)" if size > 1 else "")] = style
+    return [
+        Line2D(
+            [],
+            [],
+            color=style.colour,
+            linestyle="" if points else style.line,
+            marker=style.marker,
+            markersize=4,
+            label=label,
+        )
+        for label, style in entries.items()
+    ]
+
+
+def _legend(axes: Axes, styles: Mapping[str, RunStyle]) -> None:
+    """Name the lines, under all panels; the figure grows by what that takes."""
+    if not styles:
+        return
+    figure = _owner(axes)
+    handles = _handles(styles)
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = min(len(handles), max(1, int(figure.get_figwidth() / (0.075 * longest + 0.6))))
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=8, handlelength=2.6
+    )
+    figure.set_figheight(figure.get_figheight() + 0.19 * -(-len(handles) // columns))
+
+
+def _name_points(axes: Axes, names: Sequence[str], points: Matrix) -> None:
+    """Write each name beside its point, where it covers no other name and no other point."""
+    _owner(axes).draw_without_rendering()  # settles the layout, which the positions depend on
+    unit = _owner(axes).dpi / 72
+    spots = axes.transData.transform(points)
+    taken = [Bbox.from_bounds(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit) for x, y in spots]
+    frame = axes.bbox
+    for name, point, (x, y) in zip(names, points, spots, strict=True):
+        wide, high = 4.7 * len(name) * unit, 9.0 * unit
+        best: tuple[float, tuple[float, float]] | None = None
+        for step in range(7):
+            for side in (1, -1):
+                for direction in (1, -1):
+                    left = x + 7 * unit if side > 0 else x - 7 * unit - wide
+                    low = y - high / 2 + direction * step * 6 * unit
+                    box = Bbox.from_bounds(left, low, wide, high)
+                    out = max(0.0, frame.x0 - box.x0) + max(0.0, box.x1 - frame.x1)
+                    out += max(0.0, frame.y0 - box.y0) + max(0.0, box.y1 - frame.y1)
+                    cost = 1000 * sum(box.overlaps(other) for other in taken) + 200 * out + step * unit
+                    if best is None or cost < best[0]:
+                        best = (cost, (left - x, low + high / 2 - y))
+        assert best is not None
+        across, up = best[1]
+        taken.append(Bbox.from_bounds(x + across, y + up - high / 2, wide, high))
+        axes.annotate(
+            name,
+            (float(point[0]), float(point[1])),
+            xytext=(across / unit, up / unit),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            bbox={"facecolor": matplotlib.rcParams["figure.facecolor"], "edgecolor": "none", "pad": 0.5, "alpha": 0.9},
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "alpha": 0.5, "color": matplotlib.rcParams["text.color"]}
+            if abs(up) > 8 * unit
+            else None,
+        )

@@ -1,13 +1,17 @@
-"""The report: one self-contained HTML page that opens from disk."""
+"""The report: one self-contained HTML page that opens from disk, without scripts and without the network."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -15,15 +19,64 @@ from matplotlib.figure import Figure
 from dynalign.report.failure import Failure
 from dynalign.report.figures import (
     TITLES,
+    RunStyle,
     embedding_figure,
     history_figure,
     learning_figure,
     matrix_figure,
     pairwise_matrix,
+    run_styles,
 )
 from dynalign.store import write_atomically
 
-_DOTS_PER_INCH = 160  # twice that of a screen, so that figures stay sharp
+_SCREEN = 96  # CSS pixels per inch
+
+_LIGHT = {"figure.facecolor": "#ffffff", "axes.facecolor": "#ffffff"} | dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
+    "#1c2330",
+)
+_DARK = {"figure.facecolor": "#1d232c", "axes.facecolor": "#1d232c"} | dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
+    "#e6eaf0",
+)
+
+_METRICS = {
+    "dsa": (
+        "DSA, dynamical similarity analysis",
+        "Fits a linear operator to each network's delay-embedded states, which says how a state leads to the next, and "
+        "measures the angle between the two operators after the best rotation of one onto the other.",
+        "Where the trajectories lie, how large they are, and any dynamics that the chosen delays and rank cannot hold. "
+        "It can exceed 1 where even the best rotation leaves two operators opposed.",
+    ),
+    "cka": (
+        "CKA, centred kernel alignment",
+        "Asks of every two moments, in any two trials, whether both networks find them alike, and measures the angle "
+        "between the two tables of answers.",
+        "The order of time: shuffle the moments of both networks in the same way and nothing changes. Directions with "
+        "little variance hardly count, however much the network uses them.",
+    ),
+    "procrustes": (
+        "Procrustes distance",
+        "Rotates and scales one network's trajectories onto the other's as well as possible, moment by moment, and "
+        "measures the angle that is left.",
+        "The order of time, like CKA; and two networks that do the same at another speed, or through another route, "
+        "look as different as two that do different things.",
+    ),
+}  # name, what it does, what it is blind to
+
+_CONSTANT = {"task": "task", "curriculum": "curriculum", "noise": "noise", "perturbation": "noise on", "seed": "seed"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for the page: data URLs for light and dark pages and narrow screens, and its size in CSS pixels."""
+
+    light: str
+    dark: str
+    width: int
+    height: int
+    narrow_light: str = ""
+    narrow_dark: str = ""
 
 
 def write_report(
@@ -36,108 +89,236 @@ def write_report(
     meta: Mapping[str, str],
     configs: Mapping[str, str],
 ) -> Path:
-    """Write the report to ``path`` and return it.
+    """Write the report to ``path`` and return it; a reader sees the old file or the new one, never half of one.
 
     Parameters
     ----------
+    path : Path
+        The file; its folder is made.
     table : DataFrame
-        All dissimilarities, with the columns of ``dynalign.studies.COLUMNS``.
+        All dissimilarities, tidy, with the columns of ``dynalign.studies.COLUMNS``.
     runs : DataFrame
         One row per finished run, with its accuracy beside the ideal observer's.
     histories : mapping of run to DataFrame
         Losses and accuracies over epochs.
     failures : sequence of Failure
+        Jobs that did not succeed.
     meta : mapping
-        The command, the date, and versions.
+        The command (under "command"), the date (under "date"), and versions.
     configs : mapping of run to YAML text
+        Everything that determined a run.
     """
-    environment = Environment(loader=PackageLoader("dynalign.report", "."), autoescape=True, undefined=StrictUndefined)
-    environment.filters["number"] = _number
-    metrics = list(table["metric"].unique()) if len(table) else []
+    environment = Environment(
+        loader=PackageLoader("dynalign.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["duration"] = duration
+    styles = run_styles(runs if len(runs) else table)
+    measured = [str(metric) for metric in table["metric"].unique()] if len(table) else []
+    shared, varying = _columns(runs)
+    matrices = [matrix for metric in measured for matrix in _matrix(table, metric, styles)]
     html = environment.get_template("page.html.jinja").render(
-        headline=_headline(runs, failures),
-        sentences=[sentence for metric in metrics for sentence in _sentence(table, metric)],
-        runs=runs.to_dict("records"),
-        self_distances=[column for column in runs.columns if str(column).startswith("self_")],
-        matrices=[matrix for metric in metrics for matrix in _matrix(table, metric, runs)],
-        learning=_learning(table),
-        history=_picture(history_figure(histories, runs)) if histories else "",
+        title=_title(runs, failures),
+        subtitle=_subtitle(runs, meta),
+        numbers=_numbers(runs, measured, failures),
+        sentences=[sentence for metric in measured for sentence in _sentences(table, metric)],
+        shared=shared,
+        varying=varying,
+        runs=[_row(run, table, styles) for run in runs.to_dict("records")],
+        finals=list(dict.fromkeys(_learning(table)["metric"])),
+        reference=", ".join(str(name) for name in _learning(table)["reference"].unique()),
+        matrices=matrices,
+        learning=_learning_picture(table, styles),
+        history=_history_picture(histories, runs, styles),
         failures=failures,
         meta=meta,
         configs=configs,
+        guide=[
+            _METRICS.get(metric, (TITLES.get(metric, metric), "A dissimilarity from 0 (the same) to 1.", ""))
+            for metric in (measured or _METRICS)
+        ],
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda target: target.write_text(html, encoding="utf-8"))
     return path
 
 
-def _picture(figure: Figure) -> str:
-    """Return a figure as a data URL."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _number(value: Any, digits: int = 3) -> str:
-    """Write a number for a table cell; small ones keep their order of magnitude."""
-    if value is None or value != value:
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number for a table cell; small ones keep their order of magnitude, unknown ones are a dash."""
+    if value is None or not math.isfinite(value):
         return "–"
-    if value != 0 and abs(value) < 10**-digits:
+    if value == 0:
+        return "0"
+    if abs(value) < 0.5 * 10**-digits:
         return f"{value:.0e}"
     return f"{value:.{digits}f}"
 
 
-def _headline(runs: pd.DataFrame, failures: Sequence[Failure]) -> str:
-    finished = f"{len(runs)} trained network{'s' if len(runs) != 1 else ''}"
-    parts = [finished]
+def duration(seconds: float) -> str:
+    """Write a time in the unit that a person would use."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 99.5:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _learning(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["comparison"] == "learning"]
+
+
+def _title(runs: pd.DataFrame, failures: Sequence[Failure]) -> str:
+    """Say what ran: how many networks of which models, on which task."""
+    if not len(runs):
+        return "No network finished" if failures else "Nothing has run yet"
+    models = " and ".join(str(model) for model in sorted(runs["model"].unique()))
+    tasks = " and ".join(str(task) for task in sorted(runs["task"].unique()))
+    if len(runs) == 1:
+        return f"One {models} network on {tasks}"
+    return f"{len(runs)} networks ({models}) on {tasks}"
+
+
+def _subtitle(runs: pd.DataFrame, meta: Mapping[str, str]) -> str:
+    parts = []
     if len(runs):
-        noises = ", ".join(f"{noise:g}" for noise in sorted(runs["noise"].unique()))
-        parts += [
-            ", ".join(sorted(runs["model"].unique())),
-            f"task {', '.join(sorted(runs['task'].unique()))}",
-        ]
-        parts.append(f"noise {noises}")
-    if failures:
-        parts.append(f"{len(failures)} failed")
+        noises = sorted(runs["noise"].dropna().unique())
+        parts.append("noise " + ", ".join(f"{noise:g}" for noise in noises))
+        parts.append(_count(runs["curriculum"], "curriculum", "curricula"))
+        parts.append(_count(runs["seed"], "seed", "seeds"))
+    if "date" in meta:
+        parts.append(meta["date"])
     return " · ".join(parts)
 
 
-def _sentence(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
-    """Say in words which networks are most and least alike."""
-    rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)].dropna(subset="dissimilarity")
-    apart = rows[rows["run"] != rows["reference"]]
-    own = rows[rows["run"] == rows["reference"]]
-    if apart.empty:
-        return []
-    order = apart.sort_values("dissimilarity").to_dict("records")
-    near, far = order[0], order[-1]
-    text = (
-        f"most alike are {near['run']} and {near['reference']} ({near['dissimilarity']:.3f}), "
-        f"least alike {far['run']} and {far['reference']} ({far['dissimilarity']:.3f})."
-    )
-    if len(apart) == 1:
-        text = f"{near['run']} and {near['reference']} are {near['dissimilarity']:.3f} apart."
-    if len(own):
-        text += f" The largest distance of a network to itself, which should be 0, is {own['dissimilarity'].max():.0e}."
-    return [{"metric": TITLES.get(metric, metric), "text": text}]
+def _count(column: pd.Series[Any], one: str, many: str) -> str:
+    levels = sorted(column.unique())
+    return f"{one} {levels[0]}" if len(levels) == 1 else f"{len(levels)} {many}"
 
 
-def _matrix(table: pd.DataFrame, metric: str, runs: pd.DataFrame) -> list[dict[str, Any]]:
-    names, matrix = pairwise_matrix(table, metric)
-    if not names:
-        return []
-    shown: dict[str, Any] = {
-        "metric": TITLES.get(metric, metric),
-        "names": names,
-        "rows": list(zip(names, matrix.tolist(), strict=True)),
-        "picture": _picture(matrix_figure(names, matrix, metric)),
-        "map": "",
+def _numbers(runs: pd.DataFrame, measured: Sequence[str], failures: Sequence[Failure]) -> list[tuple[str, str]]:
+    """Return the few numbers at the top of the page, each with its caption."""
+    shown = [(str(len(runs)), "network finished" if len(runs) == 1 else "networks finished")]
+    if failures:
+        shown.append((str(len(failures)), "failed"))
+    if len(runs):
+        best = (runs["accuracy"] / runs["ideal_accuracy"]).median()
+        if math.isfinite(best):
+            shown.append((f"{best:.0%}", "of the ideal observer's accuracy" + (", median" if len(runs) > 1 else "")))
+        shown.append((duration(float(runs["seconds"].sum())), "of computing"))
+    if measured:
+        shown.append((", ".join(_short(metric) for metric in measured), "compared by"))
+    return shown
+
+
+def _short(metric: str) -> str:
+    return {"dsa": "DSA", "cka": "CKA", "procrustes": "Procrustes"}.get(metric, metric)
+
+
+def _columns(runs: pd.DataFrame) -> tuple[list[tuple[str, Any]], list[tuple[str, str]]]:
+    """Divide what sets runs apart into what they share, said once, and what varies, a column each."""
+    shared, varying = [], []
+    for column, name in _CONSTANT.items():
+        if len(runs) > 1 and runs[column].nunique() > 1:
+            varying.append((column, name))
+        elif len(runs) and not (column == "perturbation" and not (runs["noise"] != 0).any()):
+            level = runs[column].iloc[0]
+            shared.append((name, f"{level:g}" if column == "noise" else level))
+    return shared, varying
+
+
+def _row(run: Mapping[Any, Any], table: pd.DataFrame, styles: Mapping[str, RunStyle]) -> dict[str, Any]:
+    """Return a row of the table of runs: the run, its share of the ideal accuracy, its last dissimilarities."""
+    mine = _learning(table)
+    mine = mine[mine["run"] == run["run"]].sort_values("epoch")
+    last = mine.groupby("metric", sort=False)["dissimilarity"].last() if len(mine) else {}
+    share = run["accuracy"] / run["ideal_accuracy"] if run["ideal_accuracy"] else math.nan
+    return {
+        **run,
+        "noise": f"{run['noise']:g}",
+        "share": share,
+        "bar": min(100.0, 100 * share) if math.isfinite(share) else 0.0,
+        "last": dict(last),
+        "colour": styles.get(str(run["run"]), RunStyle()).colour,
     }
-    if len(names) >= 3 and not pd.isna(matrix).any():
-        shown["map"] = _picture(embedding_figure(names, matrix, metric, runs))
-    return [shown]
 
 
-def _learning(table: pd.DataFrame) -> str:
-    if not len(table) or not (table["comparison"] == "learning").any():
-        return ""
-    return _picture(learning_figure(table))
+def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
+    """Say in words which networks are most and least alike, and how sharp the metric is."""
+    rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)].dropna(subset=["dissimilarity"])
+    apart = rows[rows["run"] != rows["reference"]].sort_values("dissimilarity", kind="stable").to_dict("records")
+    own = rows[rows["run"] == rows["reference"]].sort_values("dissimilarity", kind="stable").to_dict("records")
+    text = ""
+    if len(apart) == 1:
+        text = f"{apart[0]['run']} and {apart[0]['reference']} are {number(apart[0]['dissimilarity'])} apart."
+    elif apart:
+        near, far = apart[0], apart[-1]
+        text = (
+            f"Most alike are {near['run']} and {near['reference']} ({number(near['dissimilarity'])}); "
+            f"least alike are {far['run']} and {far['reference']} ({number(far['dissimilarity'])})."
+        )
+    if own:
+        worst = own[-1]
+        which = f" ({worst['run']})" if len(own) > 1 and worst["dissimilarity"] >= 0.0005 else ""
+        what = "The largest distance of a network" if len(own) > 1 else "The network's distance"
+        text += f" {what} to itself, which should be 0, is {number(worst['dissimilarity'])}{which}."
+    return [{"metric": _short(metric), "text": text.strip()}] if text else []
+
+
+def _matrix(table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]) -> list[dict[str, Any]]:
+    names, matrix = pairwise_matrix(table, metric)
+    if len(names) < 2:
+        return []
+    whole = len(names) >= 3 and bool(np.isfinite(matrix).all())
+    return [
+        {
+            "metric": _short(metric),
+            "names": names,
+            "rows": list(zip(names, matrix.tolist(), strict=True)),
+            "picture": _picture(lambda: matrix_figure(names, matrix, metric)),
+            "map": _picture(lambda: embedding_figure(names, matrix, metric, styles=styles)) if whole else None,
+        }
+    ]
+
+
+def _learning_picture(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -> Picture | None:
+    if not len(_learning(table)):
+        return None
+    return _picture(
+        lambda: learning_figure(table, styles=styles), lambda: learning_figure(table, styles=styles, columns=1)
+    )
+
+
+def _history_picture(
+    histories: Mapping[str, pd.DataFrame], runs: pd.DataFrame, styles: Mapping[str, RunStyle]
+) -> Picture | None:
+    if not histories:
+        return None
+    return _picture(
+        lambda: history_figure(histories, runs, styles=styles),
+        lambda: history_figure(histories, runs, styles=styles, columns=1),
+    )
+
+
+def _picture(draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None) -> Picture:
+    """Draw a figure for light and for dark pages and, where its panels can be stacked, for narrow screens."""
+    light, width, height = _drawn(draw, _LIGHT)
+    dark, _, _ = _drawn(draw, _DARK)
+    if narrow is None:
+        return Picture(light, dark, width, height)
+    return Picture(light, dark, width, height, _drawn(narrow, _LIGHT)[0], _drawn(narrow, _DARK)[0])
+
+
+def _drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> tuple[str, int, int]:
+    """Return a figure as the data URL of an SVG, and its width and height in CSS pixels."""
+    buffer = io.BytesIO()
+    # Artists read their colours when they are drawn as well as when they are made; the salt makes ids repeatable.
+    with matplotlib.rc_context({**theme, "svg.hashsalt": "dynalign", "svg.fonttype": "path"}):
+        figure = draw()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    width, height = (round(float(inches) * _SCREEN) for inches in figure.get_size_inches())
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"), width, height
