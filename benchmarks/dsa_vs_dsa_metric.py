@@ -37,7 +37,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     print(f"dynalign    {seconds:7.1f} s   mean distance {ours[np.triu_indices(9, 1)].mean():.4f} rad")
     try:
-        import DSA as peer_package
+        from DSA import dsa as peer_package
     except ImportError:
         print("dsa-metric is not installed here: pip install dsa-metric")
         return
