@@ -42,16 +42,39 @@ def test_different_systems_are_apart_and_symmetric(metric: Metric) -> None:
     assert metric(x, y) == pytest.approx(metric(y, x), abs=1e-9)
 
 
+CHANGES = {
+    "rotation": [
+        lambda y: y @ ortho_group.rvs(5, random_state=1),
+        lambda y: y @ ortho_group.rvs(9, random_state=2)[:5],  # an orthonormal embedding in more units
+        lambda y: -y,
+    ],
+    "scale": [lambda y: 7.5 * y, lambda y: 1e-6 * y],
+    "translation": [lambda y: y + np.arange(5.0)],
+    "linear": [lambda y: y @ np.random.default_rng(3).normal(size=(5, 5)), lambda y: y * [1.0, 2.0, 3.0, 4.0, 5.0]],
+}
+
+
 @every_metric
-@pytest.mark.parametrize("seed", range(3))
-def test_invariances(metric: Metric, seed: int) -> None:
-    x, y = system(seed), system(seed + 10)
-    rotation = ortho_group.rvs(5, random_state=seed)
-    lift = ortho_group.rvs(9, random_state=seed)[:5]
+@pytest.mark.parametrize("kind", CHANGES)
+def test_invariances_are_as_stated(metric: Metric, kind: str) -> None:
+    x, y = system(1), system(11)
     distance = metric(x, y)
-    for changed in (y @ rotation, 7.5 * y, 1e-6 * y, y + np.arange(5.0), y @ lift, -y):
-        assert metric(x, changed) == pytest.approx(distance, abs=1e-6)
-        assert metric(y, changed) < 1e-6
+    for change in CHANGES[kind]:
+        changed = change(y)
+        if kind in metric.invariances:
+            assert metric(x, changed) == pytest.approx(distance, abs=1e-6)
+            assert metric(y, changed) < 1e-6
+    if kind not in metric.invariances:
+        assert max(metric(y, change(y)) for change in CHANGES[kind]) > 1e-3  # stated by what is left out, too
+
+
+@every_metric
+def test_triangle_inequality_where_it_is_stated(metric: Metric) -> None:
+    if not metric.triangle:
+        pytest.skip("this metric states no triangle inequality")
+    matrix = pairwise(metric, [system(seed) + 0.5 * system(0) for seed in range(7)])
+    detours = (matrix[:, :, None] + matrix[None, :, :]).min(axis=1)
+    assert (matrix <= detours + 1e-6).all()
 
 
 @every_metric

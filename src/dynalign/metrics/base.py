@@ -15,6 +15,7 @@ from dynalign.errors import DynalignError
 
 States = npt.NDArray[np.float64]
 Scale = Literal["unit", "radians"]
+Invariance = Literal["rotation", "scale", "translation", "linear"]
 
 
 class Metric(abc.ABC):
@@ -29,6 +30,20 @@ class Metric(abc.ABC):
 
     needs_matched_trials: ClassVar[bool]
     """Whether trial k must be the same condition in both systems, and time step t the same moment."""
+
+    @property
+    def invariances(self) -> frozenset[Invariance]:
+        """Which changes of one system's units leave the dissimilarity as it is.
+
+        ``rotation`` (and reflection, and embedding in more units), one ``scale`` for all units, ``translation``, and
+        ``linear``: every invertible linear map.
+        """
+        return frozenset({"rotation", "scale", "translation"})
+
+    @property
+    def triangle(self) -> bool:
+        """Whether d(x, z) <= d(x, y) + d(y, z) holds for all systems, so that the dissimilarity is a true distance."""
+        return True
 
     def __call__(self, x: npt.ArrayLike | torch.Tensor, y: npt.ArrayLike | torch.Tensor) -> float:
         """Return the dissimilarity of ``x`` and ``y``, each of shape (trials, time, units).
@@ -49,8 +64,11 @@ class Metric(abc.ABC):
         """Return the dissimilarity of each pair of prepared systems."""
 
 
-def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> States:
-    """Return ``x`` as a float64 array (trials, time, units), centred per unit; ``x`` itself is left alone.
+def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> tuple[States, float]:
+    """Return ``x`` as a float64 array (trials, time, units), centred per unit, and its size; ``x`` is left alone.
+
+    The array is divided by its size, so that squares can neither overflow nor vanish: ``array * size`` is ``x``
+    centred. Metrics that do not see the scale have no use for the size.
 
     Raises
     ------
@@ -72,13 +90,12 @@ def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> States:
         raise DynalignError(
             f"{where} holds {int(bad.sum())} NaN or infinite values, the first at (trial, time, unit) {first}."
         )
-    largest = np.abs(states).max()
-    if largest > 0:
-        states /= largest  # so that squares can neither overflow nor vanish; no metric here sees the scale
+    size = float(np.abs(states).max()) or 1.0
+    states /= size
     centred = states - states.mean(axis=(0, 1))
     if np.ptp(states, axis=(0, 1)).max() == 0 or np.abs(centred).max() <= 4 * np.finfo(np.float64).eps:
         raise DynalignError(f"{where} is constant: no unit changes over trials or time, so it has no dynamics.")
-    return np.ascontiguousarray(centred)
+    return np.ascontiguousarray(centred), size
 
 
 def _as_array(x: npt.ArrayLike | torch.Tensor, where: str) -> npt.NDArray[Any]:

@@ -40,7 +40,7 @@ class CKA(Metric):
 
     def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> States:
         """Return the checked and centred states (trials, time, units)."""
-        return check_states(x, where=where)
+        return check_states(x, where=where)[0]
 
     def distances(self, pairs: Sequence[tuple[States, States]]) -> npt.NDArray[np.float64]:
         """Return the angle of each pair."""

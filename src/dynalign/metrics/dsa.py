@@ -80,7 +80,7 @@ class DSA(Metric):
     def diagnostics(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> HankelDMD:
         """Return the operator fitted to ``x`` (trials, time, units), and how far it can be trusted."""
         return fit_hankel_dmd(
-            check_states(x, where=where),
+            check_states(x, where=where)[0],
             n_delays=self.n_delays,
             delay_interval=self.delay_interval,
             rank=self.rank,

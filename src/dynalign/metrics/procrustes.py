@@ -39,7 +39,7 @@ class Procrustes(Metric):
 
     def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> States:
         """Return the checked and centred states (trials, time, units), of norm 1."""
-        states = check_states(x, where=where)
+        states, _ = check_states(x, where=where)
         return states / np.linalg.norm(states)
 
     def distances(self, pairs: Sequence[tuple[States, States]]) -> npt.NDArray[np.float64]:
