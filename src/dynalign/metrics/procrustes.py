@@ -1,34 +1,56 @@
-"""Procrustes distance: what is left between two systems after the best rotation, as an angle."""
+"""Procrustes distance: what is left between two systems after the best rotation."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynalign.metrics.base import Metric, Scale, States, angle, check_matched, check_scale, check_states
+from dynalign.errors import DynalignError
+from dynalign.metrics.base import Invariance, Metric, Scale, States, angle, check_matched, check_scale, check_states
+
+_WEAK = 1e-8  # share of the largest singular value below which another has lost half of its digits
 
 
 @dataclass(frozen=True)
 class Procrustes(Metric):
-    r"""Angle between two systems of unit norm after the best rotation or reflection.
+    r"""What is left between two systems after the best rotation or reflection.
 
-    .. math:: d = \min_{Q \in O(n)} \arccos \frac{\langle X, Y Q\rangle}{\|X\|_F \|Y\|_F}
+    Over all trials and time steps, centred; the system with fewer units gets units that are zero. Three distances:
+
+    .. math:: d_\text{angular} = \min_{Q \in O(n)} \arccos \frac{\langle X, Y Q\rangle}{\|X\|_F \|Y\|_F}
                 = \arccos \frac{\|X^\top Y\|_*}{\|X\|_F \|Y\|_F}
 
-    over all trials and time steps, centred; the system with fewer units gets units that are zero (Williams et al.
-    2021, arXiv 2110.14739, eq. 5). A metric, so the triangle inequality holds.
+    (Williams et al. 2021, arXiv 2110.14739, eq. 5),
+
+    .. math:: d_\text{euclidean} = \min_{Q \in O(n)} \left\| \frac{X}{\|X\|_F} - \frac{Y Q}{\|Y\|_F} \right\|_F
+
+    which is the chord 2 sin(angle / 2), from 0 to sqrt(2), and
+
+    .. math:: d_\text{size-and-shape} = \min_{Q \in O(n)} \|X - Y Q\|_F
+
+    (Kendall's size-and-shape distance; Williams et al. 2021 with X as it is), which sees the scale, in the unit of
+    the states. As in the literature, the norm is the plain Frobenius norm: twice the trials make it sqrt(2) times as
+    large. Each is a metric, so the triangle inequality holds.
 
     Parameters
     ----------
+    distance : {"angular", "euclidean", "size-and-shape"}
     scale : {"unit", "radians"}
-        ``unit`` is the angle over pi/2, from 0 to 1.
+        Of the angle; ``unit`` is the angle over pi/2, from 0 to 1.
+
+    Raises
+    ------
+    DynalignError
+        For an unknown distance or scale, or radians of a distance that is no angle.
     """
 
+    distance: Literal["angular", "euclidean", "size-and-shape"] = "angular"
     scale: Scale = "unit"
 
     name: ClassVar[str] = "procrustes"
@@ -36,22 +58,83 @@ class Procrustes(Metric):
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
+        if self.distance not in ("angular", "euclidean", "size-and-shape"):
+            raise DynalignError(f"distance={self.distance} is unknown; use angular, euclidean or size-and-shape.")
+        if self.distance != "angular" and self.scale != "unit":
+            raise DynalignError(f"scale={self.scale} needs distance=angular; {self.distance} is no angle.")
 
-    def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> States:
-        """Return the checked and centred states (trials, time, units), of norm 1."""
-        states, _ = check_states(x, where=where)
-        return states / np.linalg.norm(states)
+    @property
+    def invariances(self) -> frozenset[Invariance]:
+        """Rotation, translation, and scale unless ``distance`` is size-and-shape."""
+        shape = super().invariances
+        return shape - {"scale"} if self.distance == "size-and-shape" else shape
 
-    def distances(self, pairs: Sequence[tuple[States, States]]) -> npt.NDArray[np.float64]:
-        """Return the angle of each pair."""
-        return np.array([self._distance(x, y) for x, y in pairs])
+    def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> tuple[States, float]:
+        """Return the checked and centred states (trials, time, units), of norm 1, and their norm.
 
-    def _distance(self, x: States, y: States) -> float:
-        check_matched(x, y)
-        if x.shape[-1] < y.shape[-1]:
-            x, y = y, x
-        rows_x, rows_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
-        left, _, right = np.linalg.svd(rows_y.T @ rows_x, full_matrices=False)
-        turned = rows_y @ (left @ right)  # y in the units of x
-        difference, total = np.linalg.norm(rows_x - turned), np.linalg.norm(rows_x + turned)
-        return angle(float(difference), float(total), self.scale)
+        Raises
+        ------
+        DynalignError
+            If ``x`` is unfit for any metric, or if its norm is needed and too large or small for a number.
+        """
+        states, size = check_states(x, where=where)
+        norm = float(np.linalg.norm(states))
+        states /= norm
+        numbers = np.finfo(np.float64)
+        if self.distance == "size-and-shape" and not numbers.tiny <= norm * size <= numbers.max:
+            raise DynalignError(
+                f"The norm of {where} is beyond the numbers of float64; multiply all systems by one factor."
+            )
+        return states, norm * size
+
+    def distances(self, pairs: Sequence[tuple[tuple[States, float], tuple[States, float]]]) -> npt.NDArray[np.float64]:
+        """Return the distance of each pair."""
+        return np.array([self._distance(*x, *y) for x, y in pairs])
+
+    def _distance(self, x: States, norm_x: float, y: States, norm_y: float) -> float:
+        if self.distance == "angular":
+            return superposed_angle(x, y, self.scale)
+        rows_x, rows_y = _superpose(x, y)
+        if self.distance == "euclidean":
+            return float(np.linalg.norm(rows_x - rows_y))
+        # Over the larger norm, so that squares can neither overflow nor vanish.
+        largest = max(norm_x, norm_y)
+        left = largest * float(np.linalg.norm(rows_x * (norm_x / largest) - rows_y * (norm_y / largest)))
+        if not math.isfinite(left):
+            raise DynalignError("x and y are farther apart than float64 can tell; multiply all systems by one factor.")
+        return left
+
+
+def superposed_angle(x: States, y: States, scale: Scale) -> float:
+    """Return the angle between two systems of norm 1, each (trials, time, units), after the best rotation."""
+    rows_x, rows_y = _superpose(x, y)
+    return angle(float(np.linalg.norm(rows_x - rows_y)), float(np.linalg.norm(rows_x + rows_y)), scale)
+
+
+def _superpose(x: States, y: States) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the rows of both systems after the best rotation, each of shape (rows, units of the larger system).
+
+    The system with fewer units is turned into the units of the other, so that the norm of the difference is least.
+    """
+    check_matched(x, y)
+    rows_x, rows_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+    turn = _best_turn(rows_x, rows_y)
+    if x.shape[-1] < y.shape[-1]:
+        return rows_x @ turn.T, rows_y
+    return rows_x, rows_y @ turn
+
+
+def _best_turn(rows_x: npt.NDArray[np.float64], rows_y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the best rotation from the units of y to those of x, shape (units of y, units of x)."""
+    product = rows_y.T @ rows_x
+    left, values, right = np.linalg.svd(product, full_matrices=False)
+    strong = int((values > _WEAK * values[0]).sum())
+    turn: npt.NDArray[np.float64] = left[:, :strong] @ right[:strong]
+    if strong < len(values):
+        # Directions that are small in both systems have lost their digits in the product, whose entries are as their
+        # squares: they are turned by a product of their own.
+        left, _, right = np.linalg.svd(product)
+        weak_y, weak_x = left[:, strong:], right[strong:].T
+        left, _, right = np.linalg.svd((rows_y @ weak_y).T @ (rows_x @ weak_x), full_matrices=False)
+        turn += weak_y @ (left @ right) @ weak_x.T
+    return turn
