@@ -65,7 +65,7 @@ def job(tmp_path: Path, *overrides: str):
     [
         ("model.hidden=abc", r"model.hidden='abc' in conf/model/rnn.yaml has the wrong type: .* integer"),
         ("+model.hiden=3", r"model.hiden is no setting of LeakyRNN \(conf/model/rnn.yaml\); did you mean hidden\?"),
-        ("+metric.cka.rank=3", r"metric.cka.rank is no setting of CKA \(conf/metric/cka.yaml\); there is scale"),
+        ("+metric.cka.rank=3", r"metric.cka.rank is no setting of CKA \(conf/metric/cka.yaml\); there is bandwidth, "),
         ("model._target_=dynalign.models.LSTM", "model._target_=dynalign.models.LSTM .* cannot be imported"),
         ("representation.basis=mine", "representation.basis='mine' .* has the wrong type"),
         ("noise=-1", "noise=-1 is no standard deviation"),

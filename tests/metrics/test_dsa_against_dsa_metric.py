@@ -17,7 +17,7 @@ METRIC = DSA(n_delays=3, delay_interval=2, rank=8, scale="radians")
 def test_operators_have_the_same_eigenvalues(index: int) -> None:
     # Theirs are in single precision and of norm 1; eigenvalues do not depend on the coordinates.
     theirs = np.linalg.eigvals(REFERENCE["operators"][index].astype(float))
-    ours = np.linalg.eigvals(METRIC.prepare(REFERENCE["states"][index]))
+    ours = np.linalg.eigvals(METRIC.prepare(REFERENCE["states"][index]).operator.numpy())
     np.testing.assert_allclose(np.sort_complex(ours), np.sort_complex(theirs), atol=1e-4)
 
 

@@ -7,44 +7,63 @@ import pytest
 import torch
 from scipy.stats import ortho_group
 
-from dynalign.metrics.vector_field_alignment import _curvature, _gradient, align
+from dynalign.metrics.vector_field_alignment import align, frame, optima
 
 
 def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=(-2, -1), keepdims=True)
 
 
-def best(a: np.ndarray, b: np.ndarray, *, starts: int = 24, seed: int = 0) -> np.ndarray:
-    """The largest inner product found, per pair."""
+def aligned(a: np.ndarray, b: np.ndarray, *, starts: int = 192, seed: int = 0) -> np.ndarray:
+    """C B Cᵀ at the best C, per pair."""
+    first, second = ([frame(torch.from_numpy(x), seed=seed) for x in side] for side in (a, b))
+    c = align(first, second, starts=starts).numpy()
+    np.testing.assert_allclose(c @ c.swapaxes(1, 2), np.broadcast_to(np.eye(a.shape[-1]), c.shape), atol=1e-9)
+    return c @ b @ c.swapaxes(1, 2)
+
+
+def best(a: np.ndarray, b: np.ndarray, *, starts: int = 192, seed: int = 0) -> np.ndarray:
+    """The largest inner product found, per pair, of operators of norm 1."""
     a, b = unit(a), unit(b)
-    aligned = align(torch.from_numpy(a), torch.from_numpy(b), starts=starts, seed=seed).numpy()
-    np.testing.assert_allclose(np.linalg.norm(aligned, axis=(1, 2)), 1, atol=1e-9)  # a conjugation keeps the norm
-    return np.sum(a * aligned, axis=(1, 2))
+    return np.sum(a * aligned(a, b, starts=starts, seed=seed), axis=(1, 2))
 
 
-def test_gradient_and_curvature_are_the_derivatives_along_the_group() -> None:
-    rng = np.random.default_rng(0)
-    a, m = (torch.from_numpy(rng.normal(size=(5, 5))) for _ in range(2))
-    omega = torch.zeros(5, 5, dtype=torch.float64)
-    omega[1, 3], omega[3, 1] = 1, -1
-    values = []
-    for t in (-1e-4, 0.0, 1e-4):
-        turn = torch.matrix_exp(t * omega)
-        values.append((a * (turn @ m @ turn.T)).sum().item())
-    assert (_gradient(a, m) * omega).sum().item() == pytest.approx((values[2] - values[0]) / 2e-4, rel=1e-6)
-    second = (values[2] - 2 * values[1] + values[0]) / 1e-8
-    assert 2 * _curvature(a, m)[1, 3].item() == pytest.approx(-second, rel=1e-4)
-
-
-@pytest.mark.parametrize("n", [2, 6, 20])
-def test_exact_conjugates_are_found(n: int) -> None:
+@pytest.mark.parametrize("n", [1, 2, 6, 20, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["gaussian", "contraction", "near identity", "normal", "nilpotent"])
+def test_exact_conjugates_are_found(n: int, kind: str) -> None:
     rng = np.random.default_rng(n)
-    a = rng.normal(size=(20, n, n))
-    turns = np.stack([ortho_group.rvs(n, random_state=seed) for seed in range(20)])
+    a = rng.normal(size=(12, n, n)) / np.sqrt(n)
+    turns = np.stack([ortho_group.rvs(n, random_state=seed) if n > 1 else np.ones((1, 1)) for seed in range(12)])
     turns[::2, 0] *= -1  # both determinants
+    if kind == "contraction":
+        a = turns[::-1] * np.linspace(1, 0.1, n) ** 3
+    elif kind == "near identity":
+        a = np.eye(n) + 1e-3 * a
+    elif kind == "normal":
+        a = a - a.swapaxes(1, 2) + 0.3 * np.eye(n)
+    elif kind == "nilpotent":
+        a = np.triu(a, 1) + 1e-3 * np.eye(n)
     a, b = unit(a), unit(turns.swapaxes(1, 2) @ a @ turns)
-    aligned = align(torch.from_numpy(a), torch.from_numpy(b), starts=24, seed=0).numpy()
-    assert np.linalg.norm(a - aligned, axis=(1, 2)).max() < 1e-8
+    assert np.linalg.norm(a - aligned(a, b), axis=(1, 2)).max() < 1e-6
+
+
+def test_optima_tells_the_best_from_the_next() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (torch.from_numpy(unit(x)) for x in rng.normal(size=(2, 12, 12)))
+    found = optima(frame(a, seed=0), frame(b, seed=0), starts=100)
+    value = float((a * (found.best @ b @ found.best.mT)).sum())
+    assert value == pytest.approx(best(a.numpy()[None], b.numpy()[None])[0], abs=1e-9)
+    assert 1 <= found.at_best < 100
+    assert found.runner_up is not None
+    assert float((a * (found.runner_up @ b @ found.runner_up.mT)).sum()) < value - 1e-6
+
+
+def test_optima_of_a_conjugate_pair_without_another_optimum() -> None:
+    a = torch.diag(torch.tensor([0.8, 0.6], dtype=torch.float64))
+    found = optima(frame(a, seed=0), frame(a.flip(0, 1), seed=0), starts=20)
+    assert torch.linalg.matrix_norm(a - found.best @ a.flip(0, 1) @ found.best.mT) < 1e-9
+    assert found.at_best == 20
+    assert found.runner_up is None
 
 
 def test_symmetric_operators_align_by_their_sorted_eigenvalues() -> None:

@@ -1,10 +1,28 @@
 """Dissimilarities between systems: arrays (trials, time, units) in, numbers out."""
 
 from dynalign.metrics.base import Metric
+from dynalign.metrics.causal_ot import CausalOT
+from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
 from dynalign.metrics.dsa import DSA
 from dynalign.metrics.hankel_dmd import HankelDMD
 from dynalign.metrics.pairwise import against, pairwise
 from dynalign.metrics.procrustes import Procrustes
+from dynalign.metrics.rsa import RSA
+from dynalign.metrics.soft_matching import SoftMatching
 
-__all__ = ["CKA", "DSA", "HankelDMD", "Metric", "Procrustes", "against", "pairwise"]
+__all__ = [
+    "CCA",
+    "CKA",
+    "DSA",
+    "PWCCA",
+    "RSA",
+    "SVCCA",
+    "CausalOT",
+    "HankelDMD",
+    "Metric",
+    "Procrustes",
+    "SoftMatching",
+    "against",
+    "pairwise",
+]

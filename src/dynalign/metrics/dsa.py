@@ -2,23 +2,105 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy.optimize
 import torch
+from torch import Tensor
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Metric, Scale, angle, check_scale, check_states, precision
-from dynalign.metrics.hankel_dmd import HankelDMD, fit_hankel_dmd
-from dynalign.metrics.vector_field_alignment import align
+from dynalign.metrics.base import Invariance, Metric, Scale, check_scale, check_states, precision
+from dynalign.metrics.hankel_dmd import Embedding, HankelDMD, Rank, fit_hankel_dmd, prediction_error
+from dynalign.metrics.vector_field_alignment import Frame, align, frame, optima
+
+Distance = Literal["angular", "euclidean", "wasserstein"]
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A system as DSA sees it: an operator (rank, rank), and what alignments need of it, made once."""
+
+    operator: Tensor
+    _frames: dict[tuple[int, int], Frame] = field(default_factory=dict, repr=False)
+
+    def padded(self, size: int) -> Tensor:
+        """Return the operator with directions without data added, up to ``size``."""
+        more = size - len(self.operator)
+        return torch.nn.functional.pad(self.operator, (0, more, 0, more))
+
+    def frame(self, size: int, seed: int) -> Frame:
+        """Return this system's side of an alignment of operators (size, size)."""
+        if (size, seed) not in self._frames:
+            self._frames[size, seed] = frame(self.padded(size).detach(), seed=seed)
+        return self._frames[size, seed]
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How far a fitted operator can be trusted.
+
+    Attributes
+    ----------
+    kept_rank : int
+        Directions that hold data.
+    explained_variance : float
+        Share of the delay embedding's variance that they hold.
+    prediction_error : float
+        Mean squared error of the operator one step on, over that of predicting no change (persistence). Near 1 or
+        above, the operator has learnt nothing of the dynamics.
+    span : float
+        Orders of magnitude between the largest and the smallest direction kept. Above 5, the smallest may be noise.
+    """
+
+    kept_rank: int
+    explained_variance: float
+    prediction_error: float
+    span: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a person needs to know to trust a DSA distance. ``print`` it.
+
+    Attributes
+    ----------
+    distance : float
+        The smallest one at which any start ended.
+    x, y : FitReport
+    starts, at_best : int
+        Starts of the alignment, and how many of them ended at the best optimum. The spectra of
+        ``distance="wasserstein"`` are matched exactly: 1 and 1.
+    gap : float
+        From that distance to the next larger one at which a start ended; infinite where there is none.
+    """
+
+    distance: float
+    x: FitReport
+    y: FitReport
+    starts: int
+    at_best: int
+    gap: float
+
+    def __str__(self) -> str:
+        lines = [f"distance {self.distance:.6g}"]
+        for name, fit in (("x", self.x), ("y", self.y)):
+            lines.append(
+                f"{name}: rank {fit.kept_rank} holds {fit.explained_variance:.2%} of the variance over {fit.span:.1f} "
+                f"orders of magnitude; one-step error {fit.prediction_error:.3g} of persistence"
+            )
+        further = f"the next optimum is {self.gap:.2g} farther" if math.isfinite(self.gap) else "none found another"
+        lines.append(f"alignment: {self.at_best} of {self.starts} starts found the best optimum; {further}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
 class DSA(Metric):
-    r"""Angle between two systems' linear operators under the best orthogonal change of coordinates.
+    r"""Distance between two systems' linear operators under the best orthogonal change of coordinates.
 
     .. math:: d(A, B) = \min_{C \in O(n)} \arccos \frac{\langle A, C B C^\top\rangle}{\|A\|_F \|B\|_F}
 
@@ -36,18 +118,25 @@ class DSA(Metric):
         Delay vectors per state, the present one included.
     delay_interval : int
         Time steps between two of them.
-    rank : int
-        Dimensions in which the operator is fitted.
+    rank : int, float or "optimal"
+        Dimensions in which the operator is fitted: this many; or (a float up to 1) as many as hold this share of the
+        variance; or those above the optimal hard threshold (Gavish & Donoho 2014). Where two systems differ in
+        rank, the smaller operator gets directions without data, in which the next state is 0.
     ridge : float
-        Penalty on the operator.
+        Penalty on the squared norm of the operator, whose coordinates have unit norm over all delay vectors.
+    distance : {"angular", "euclidean", "wasserstein"}
+        The angle above; :math:`\min_C \|A - C B C^\top\|_F`; or the 2-Wasserstein distance W2 (not squared) between
+        the spectra, each eigenvalue of weight 1/n: the root mean squared distance of optimally matched
+        eigenvalues in the complex plane. It needs no alignment, and it is 0 for operators that share a spectrum
+        but not a shape.
     scale : {"unit", "radians"}
-        ``unit`` is the angle over pi/2.
+        ``unit`` is the angle over pi/2. Only angles have it.
     starts : int
-        Starting points of the alignment; more find the optimum more surely.
+        Starting points of the alignment at most; a pair is done when three have ended at the best of all.
     seed : int
-        Seed of the random ones among them.
+        Seed of their random mixtures.
     device : str, optional
-        Where alignments are computed, such as ``"cuda"``; the CPU by default.
+        Where fits and alignments are computed, such as ``"cuda"``; the CPU by default.
 
     Raises
     ------
@@ -57,10 +146,11 @@ class DSA(Metric):
 
     n_delays: int = 10
     delay_interval: int = 1
-    rank: int = 20
+    rank: Rank = 20
     ridge: float = 0.0
+    distance: Distance = "angular"
     scale: Scale = "unit"
-    starts: int = 24
+    starts: int = 192
     seed: int = 0
     device: str | None = None
 
@@ -69,53 +159,158 @@ class DSA(Metric):
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
-        for key in ("n_delays", "delay_interval", "rank", "starts"):
+        for key in ("n_delays", "delay_interval", "starts"):
             if getattr(self, key) < 1:
                 raise DynalignError(f"DSA needs {key} >= 1, not {getattr(self, key)}.")
+        _check_rank(self.rank)
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
             raise DynalignError(f"DSA needs ridge >= 0, not {self.ridge}.")
+        if self.distance not in ("angular", "euclidean", "wasserstein"):
+            raise DynalignError(f"distance={self.distance} is unknown; use angular, euclidean or wasserstein.")
+        if self.distance != "angular" and self.scale != "unit":
+            raise DynalignError(
+                f"scale={self.scale} is for angles; distance={self.distance} has none, so leave it out."
+            )
         if self.device is not None:
             _check_device(self.device)
 
-    def diagnostics(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> HankelDMD:
-        """Return the operator fitted to ``x`` (trials, time, units), and how far it can be trusted."""
-        return fit_hankel_dmd(
-            check_states(x, where=where)[0],
-            n_delays=self.n_delays,
-            delay_interval=self.delay_interval,
-            rank=self.rank,
-            ridge=self.ridge,
-            rounding=precision(x),
-            where=where,
+    @property
+    def invariances(self) -> frozenset[Invariance]:
+        """Rotation, scale and translation; the whitened coordinates of the fit see none of them."""
+        return frozenset({"rotation", "scale", "translation"})
+
+    def prepare(self, x: npt.ArrayLike | Tensor, *, where: str = "x") -> System:
+        """Return the fitted operator (rank, rank)."""
+        return self._system(self._fit(self._states(x, where), precision(x), where), where)
+
+    def distances(self, pairs: Sequence[tuple[System, System]]) -> npt.NDArray[np.float64]:
+        """Return the distance of each pair of operators."""
+        values = np.empty(len(pairs))
+        sizes = np.array([max(len(a.operator), len(b.operator)) for a, b in pairs], dtype=int)
+        for size in np.unique(sizes):
+            (here,) = np.nonzero(sizes == size)
+            values[here] = self._measure([pairs[k] for k in here], int(size)).detach().cpu().numpy()
+        return values
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the distance as a tensor of no axes, through which gradients flow to ``x`` and ``y``.
+
+        With it a network can be trained towards given dynamics. The best alignment is found as ever; at the optimum
+        its own change does not matter to first order, so that it is held fixed in the backward pass (implicit
+        differentiation; Danskin's theorem). The gradient of the fit itself is exact, and does not depend on how
+        singular directions turn among each other. At distance 0, where an angle has no derivative, it is 0.
+
+        Parameters
+        ----------
+        x, y : Tensor, shape (trials, time, units)
+
+        Raises
+        ------
+        DynalignError
+            As a call does; and where the kept singular values span more than five orders of magnitude, since no
+            useful gradient can be had there.
+        """
+        systems = []
+        for states, where in ((x, "x"), (y, "y")):
+            checked, size = check_states(states, where=where)
+            if states.requires_grad:
+                scaled = states.to(self._device, torch.float64) / size
+                on_device = scaled - scaled.mean((0, 1))
+            else:
+                on_device = torch.from_numpy(checked).to(self._device)
+            systems.append(self._system(self._fit(on_device, precision(states), where), where))
+        size = max(len(system.operator) for system in systems)
+        return self._measure([(systems[0], systems[1])], size)[0]
+
+    def explain(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Explanation:
+        """Say how far the distance of ``x`` and ``y`` can be trusted: their fits, and what all starts found.
+
+        Unlike a call, it lets every start climb to its end, so that it may even find a better optimum.
+        """
+        systems: list[System] = []
+        reports: list[FitReport] = []
+        for raw, where in ((x, "x"), (y, "y")):
+            states = self._states(raw, where)
+            fit = self._fit(states, precision(raw), where)
+            error = prediction_error(fit, self._embedding, states)
+            reports.append(FitReport(fit.kept_rank, fit.explained_variance, error, fit.span))
+            systems.append(self._system(fit, where))
+        pair = (systems[0], systems[1])
+        if self.distance == "wasserstein":
+            return Explanation(
+                float(self.distances([pair])[0]), reports[0], reports[1], starts=1, at_best=1, gap=math.inf
+            )
+        first, second = _ordered(pair)
+        size = max(len(first.operator), len(second.operator))
+        found = optima(first.frame(size, self.seed), second.frame(size, self.seed), starts=self.starts)
+        a, b = first.padded(size), second.padded(size)
+        best, further = (
+            math.inf if c is None else float(self._between(a, c @ b @ c.mT)) for c in (found.best, found.runner_up)
         )
+        return Explanation(best, reports[0], reports[1], starts=self.starts, at_best=found.at_best, gap=further - best)
 
-    def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> npt.NDArray[np.float64]:
-        """Return the operator (rank, rank), of norm 1."""
-        operator = self.diagnostics(x, where=where).operator
-        norm = float(np.linalg.norm(operator))
-        if norm < 1e-12:
+    @property
+    def _device(self) -> torch.device:
+        return torch.device(self.device or "cpu")
+
+    @property
+    def _embedding(self) -> Embedding:
+        return Embedding(self.n_delays, self.delay_interval)
+
+    def _states(self, x: npt.ArrayLike | Tensor, where: str) -> Tensor:
+        return torch.from_numpy(check_states(x, where=where)[0]).to(self._device)
+
+    def _fit(self, states: Tensor, rounding: float, where: str) -> HankelDMD:
+        return fit_hankel_dmd(states, self._embedding, rank=self.rank, ridge=self.ridge, rounding=rounding, where=where)
+
+    def _system(self, fit: HankelDMD, where: str) -> System:
+        norm = torch.linalg.matrix_norm(fit.operator)
+        if norm.item() < 1e-12:
             raise DynalignError(f"The operator of {where} vanishes: its next state cannot be told from its present.")
-        return operator / norm
+        return System(fit.operator / norm if self.distance == "angular" else fit.operator)
 
-    def distances(
-        self, pairs: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
-    ) -> npt.NDArray[np.float64]:
-        """Return the angle of each pair of operators."""
-        if not pairs:
-            return np.empty(0)
-        # One order for (A, B) and (B, A), so that the solver gives both exactly the same number.
-        ordered = [pair if _order(pair[0]) <= _order(pair[1]) else pair[::-1] for pair in pairs]
-        device = torch.device(self.device or "cpu")
-        a, b = (torch.from_numpy(np.stack(side)).to(device) for side in zip(*ordered, strict=True))
-        aligned = align(a, b, starts=self.starts, seed=self.seed)
-        differences = torch.linalg.matrix_norm(a - aligned).tolist()
-        totals = torch.linalg.matrix_norm(a + aligned).tolist()
-        return np.array([angle(d, t, self.scale) for d, t in zip(differences, totals, strict=True)])
+    def _measure(self, pairs: Sequence[tuple[System, System]], size: int) -> Tensor:
+        """Return the distance of each pair, whose larger operator has ``size`` rows."""
+        ordered = [_ordered(pair) for pair in pairs]
+        a, b = (torch.stack([system.padded(size) for system in side]) for side in zip(*ordered, strict=True))
+        if self.distance == "wasserstein":
+            return torch.stack([_wasserstein(p, q) for p, q in zip(a, b, strict=True)])
+        first, second = ([system.frame(size, self.seed) for system in side] for side in zip(*ordered, strict=True))
+        c = align(first, second, starts=self.starts)
+        return self._between(a, c @ b @ c.mT)
+
+    def _between(self, a: Tensor, aligned: Tensor) -> Tensor:
+        """Return the distance of aligned operators (..., n, n)."""
+        difference: Tensor = torch.linalg.matrix_norm(a - aligned)
+        if self.distance == "euclidean":
+            return difference
+        # Unlike the arc cosine, this keeps its digits near 0; see ``base.angle``.
+        radians = 2 * torch.atan2(difference, torch.linalg.matrix_norm(a + aligned))
+        return radians if self.scale == "radians" else radians / (math.pi / 2)
 
 
-def _order(operator: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return numbers that order operators and do not depend on their coordinates."""
-    return float(np.trace(operator)), float(np.linalg.norm(operator + operator.T))
+def _ordered(pair: tuple[System, System]) -> tuple[System, System]:
+    """Return (A, B) and (B, A) in one order, so that the solver gives both exactly the same number."""
+    first, second = (
+        (float(torch.trace(x)), float(torch.linalg.matrix_norm(x + x.mT))) for x in (s.operator.detach() for s in pair)
+    )
+    return pair if first <= second else pair[::-1]
+
+
+def _wasserstein(a: Tensor, b: Tensor) -> Tensor:
+    apart = (torch.linalg.eigvals(a)[:, None] - torch.linalg.eigvals(b)[None, :]).abs()
+    rows, columns = scipy.optimize.linear_sum_assignment(apart.detach().cpu().numpy() ** 2)
+    distance: Tensor = torch.linalg.vector_norm(apart[rows, columns]) / math.sqrt(len(a))
+    return distance
+
+
+def _check_rank(rank: Any) -> None:
+    whole = isinstance(rank, int) and not isinstance(rank, bool) and rank >= 1
+    share = isinstance(rank, float) and 0 < rank <= 1
+    if not (whole or share or rank == "optimal"):
+        raise DynalignError(
+            f"DSA needs as rank a number >= 1, a share of variance such as 0.99, or optimal, not {rank}."
+        )
 
 
 def _check_device(name: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def pairwise(
     systems: Sequence[npt.ArrayLike],
     *,
     names: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> npt.NDArray[np.float64]:
     """Return the symmetric matrix of dissimilarities between all systems.
 
@@ -32,8 +33,8 @@ def pairwise(
     systems : sequence of N arrays, each (trials, time, units)
     names : sequence of str, optional
         What to call the systems in errors.
-    progress : callable, optional
-        Called with (pairs done, pairs in all).
+    progress : bool or callable
+        Whether to show a progress bar; or what to call with (pairs done, pairs in all).
 
     Returns
     -------
@@ -59,7 +60,7 @@ def against(
     reference: npt.ArrayLike,
     *,
     names: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> npt.NDArray[np.float64]:
     """Return the dissimilarity of every system to ``reference``, shape (N,); see ``pairwise``."""
     fixed = metric.prepare(reference, where="the reference")
@@ -75,12 +76,26 @@ def _prepare(metric: Metric, systems: Sequence[npt.ArrayLike], names: Sequence[s
 
 
 def _measure(
-    metric: Metric, pairs: Sequence[tuple[Any, Any]], progress: Callable[[int, int], None] | None
+    metric: Metric, pairs: Sequence[tuple[Any, Any]], progress: bool | Callable[[int, int], None]
 ) -> npt.NDArray[np.float64]:
     values = np.empty(len(pairs))
-    for start in range(0, len(pairs), _CHUNK):
-        chunk = pairs[start : start + _CHUNK]
-        values[start : start + len(chunk)] = metric.distances(chunk)
-        if progress is not None:
-            progress(start + len(chunk), len(pairs))
+    with _reporter(metric.name, progress) as report:
+        for start in range(0, len(pairs), _CHUNK):
+            chunk = pairs[start : start + _CHUNK]
+            values[start : start + len(chunk)] = metric.distances(chunk)
+            report(start + len(chunk), len(pairs))
     return values
+
+
+@contextlib.contextmanager
+def _reporter(name: str, progress: bool | Callable[[int, int], None]) -> Iterator[Callable[[int, int], None]]:
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda _done, _all: None
+    else:
+        from rich.progress import Progress  # only here: who wants no bar need not load it
+
+        with Progress() as bar:
+            task = bar.add_task(name, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -7,252 +7,232 @@ The problem: given A and B (n x n), find C in O(n) that maximises
 (Ostrow et al. 2023, arXiv 2306.10168, eq. 6, whose objective differs by constants). It is not convex, and its optimum
 decides whether a distance means anything: a solver that stops short adds to every distance, also to 0. Hence
 
-1. many starts that are informed: the eigenvectors of symmetric functions of A that turn with A (its symmetric part,
-   AᵀA, AAᵀ, ...), matched to those of B, with the signs that fit best. For B = CᵀAC with distinct eigenvalues they
-   are the optimum itself. Both components of O(n) are started in, because no continuous path joins them.
-2. L-BFGS in the Lie algebra: with M = C B Cᵀ and C -> exp(Ω) C, Ω skew, the gradient is the skew part of
-   A Mᵀ - Mᵀ A (doubled), and the second derivative along each E_ij - E_ji is known in closed form; its inverse is the
-   first guess at the Hessian's, which takes care of operators whose modes differ in size.
-3. a race: starts that have fallen behind are dropped, so that the work goes where the optimum may be.
+1. what no rotation changes, the multiples of the identity in A and B, is taken out. What is left is of norm 1.
+2. many starts that are informed: symmetric functions of A that turn with A (its symmetric part, AᵀA, AAᵀ, ...), mixed
+   with random weights; their eigenvectors are matched to those of the same mixture for B, with the signs that fit best.
+   For B = CᵀAC with distinct eigenvalues every one of them is the optimum itself. Both components of O(n) are started
+   in, because no continuous path joins them. Such a start hits the optimum as often as a random rotation or more, and
+   saves a third of the way to it.
+3. rounds: starts climb in single precision, some at a time, until several have ended at the best value of all. Easy
+   pairs are done after one round, hard ones get more. The winner goes on in double precision until the angle is right.
 
-Everything is batched: (pairs x starts, n, n).
+Everything is batched: (pairs x starts, n, n). How to climb is in ``orthogonal_ascent``.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-# After this many iterations, this many starts per pair go on. The last stage ends when the gradient has vanished.
-_RACE = ((25, 8), (60, 3), (400, 1))
-_MEMORY = 10  # updates that L-BFGS remembers
-_TOLERANCE = 1e-10  # of the gradient's norm; operators have norm 1
-_ARMIJO = 1e-4
+from dynalign.metrics.orthogonal_ascent import Climb, conjugate, newton_steps, orthonormalised, power_steps
+
+_ROUND = 48  # starts of a pair that climb together
+_AGREE = 3  # starts that must have ended at the best value before a pair counts as solved
+_SAME = 5e-6  # values of f that differ by less are one optimum, in single precision
+# Newton steps, Hessian products per step at most, and how many times what its quadratic model promises a start is
+# trusted to gain: one that would even so not reach the pair's best goes no further. These numbers, and those above,
+# solved the most pairs of trained networks in a given time.
+_STAGES = ((4, 3, 2), (4, 4, 2), (4, 6, 2), (4, 8, 2), (20, 12, 0))
+_ANGLE = 1e-7  # radians of error at which an alignment is finished
+_CACHE = 2**17  # matrix elements that a processor works on at once without leaving its cache
 
 
-def align(a: Tensor, b: Tensor, *, starts: int, seed: int) -> Tensor:
-    """Return C B Cᵀ at the best C found, for each pair.
+@dataclass(frozen=True)
+class Frame:
+    """One system's side of an alignment: what depends on it alone.
 
-    Parameters
+    Attributes
     ----------
-    a, b : Tensor, float64, shape (pairs, n, n)
-        Operators of Frobenius norm 1.
-    starts : int
-        Starting points per pair.
+    operator : Tensor, shape (n, n)
+    basis : Tensor, shape (n, n)
+        Eigenbasis of the operator's symmetric part. In it the diagonal holds the rates of growth along the axes, which
+        makes the diagonal of the Hessian a good picture of the whole.
+    turned : Tensor, shape (n, n)
+        The operator in that basis, less its multiple of the identity, of norm 1.
     seed : int
-        Seed of the random ones among them.
-
-    Returns
-    -------
-    Tensor, shape (pairs, n, n)
+        Seed of the mixtures to start from.
     """
-    pairs, n, _ = a.shape
-    # In the eigenbasis of its symmetric part an operator's diagonal holds the rates of growth along the axes, which
-    # makes the diagonal of the Hessian a good picture of the whole.
-    basis_a, basis_b = _eigenbasis(_symmetric(a)), _eigenbasis(_symmetric(b))
-    turned_a, turned_b = _conjugate(basis_a.mT, a), _conjugate(basis_b.mT, b)
-    c = _starting_points(turned_a, turned_b, starts, seed)  # (pairs, starts, n, n)
-    for iterations, keep in _RACE:
-        count = c.shape[1]
-        wide_a = turned_a.unsqueeze(1).expand(-1, count, -1, -1).reshape(-1, n, n)
-        wide_b = turned_b.unsqueeze(1).expand(-1, count, -1, -1).reshape(-1, n, n)
-        flat, values = _maximise(wide_a, wide_b, c.reshape(-1, n, n), iterations)
-        values = values.reshape(pairs, count)
-        best = values.topk(min(keep, count), dim=1).indices
-        c = flat.reshape(pairs, count, n, n).gather(1, best[:, :, None, None].expand(-1, -1, n, n))
-    return _conjugate(basis_a @ c[:, 0], turned_b)
+
+    operator: Tensor
+    basis: Tensor
+    turned: Tensor
+    seed: int
+    _bases: dict[int, Tensor] = field(default_factory=dict, repr=False)
+
+    def bases(self, number: int) -> Tensor:
+        """Return the eigenbases that round ``number`` starts from, shape (_ROUND / 2, n, n)."""
+        if number not in self._bases:
+            functions = _equivariants(self.turned)
+            generator = torch.Generator().manual_seed(hash((self.seed, number)))
+            weights = torch.randn(_ROUND // 2, len(functions), generator=generator, dtype=functions.dtype)
+            weights[:, 0] = weights[:, 0].abs() + 0.5  # the symmetric part says most
+            mixtures = torch.tensordot(weights.to(functions.device), functions, dims=1)
+            self._bases[number] = torch.linalg.eigh(mixtures).eigenvectors
+        return self._bases[number]
+
+
+class Optima(NamedTuple):
+    """What all starts of one pair found.
+
+    Attributes
+    ----------
+    best : Tensor, shape (n, n)
+    runner_up : Tensor of shape (n, n), or None
+        The next worse optimum, if any start ended at another one.
+    at_best : int
+        Starts that ended at the best.
+    """
+
+    best: Tensor
+    runner_up: Tensor | None
+    at_best: int
+
+
+def frame(operator: Tensor, *, seed: int) -> Frame:
+    """Return what an alignment needs of one operator, float64 of shape (n, n), whichever the other one is."""
+    basis = torch.linalg.eigh(_symmetric(operator)).eigenvectors
+    turned = conjugate(basis.mT, operator)
+    one = torch.eye(len(operator), dtype=operator.dtype, device=operator.device)
+    turned = turned - turned.diagonal().mean() * one
+    norm = torch.linalg.matrix_norm(turned)
+    return Frame(operator, basis, turned / norm if norm > 0 else turned, seed)
+
+
+def align(first: Sequence[Frame], second: Sequence[Frame], *, starts: int) -> Tensor:
+    """Return the best C found for each operator of ``second`` and its partner in ``first``, shape (pairs, n, n).
+
+    All operators are of one size. ``starts`` are starting points per pair at most.
+    """
+    like = first[0].turned
+    best = like.new_empty(len(first), *like.shape, dtype=torch.float32)
+    values = like.new_full((len(first), starts), -math.inf, dtype=torch.float32)
+    pending = torch.arange(len(first), device=like.device)
+    for number in range(math.ceil(starts / _ROUND)):
+        ends, now = _round([first[k] for k in pending], [second[k] for k in pending], number, starts)
+        top, where = now.max(dim=1)
+        better = top > values[pending].amax(dim=1)
+        best[pending[better]] = ends[better, where[better]]
+        values[pending, number * _ROUND : number * _ROUND + now.shape[1]] = now
+        known = values[pending]
+        agree = (known >= known.amax(dim=1, keepdim=True) - _SAME).sum(dim=1)
+        pending = pending[agree < _AGREE]
+        if len(pending) == 0:
+            break
+    return _finished(first, second, best)
+
+
+def optima(first: Frame, second: Frame, *, starts: int) -> Optima:
+    """Let all starts of one pair climb, also where ``align`` would know enough, and return what they found."""
+    rounds = [_round([first], [second], number, starts) for number in range(math.ceil(starts / _ROUND))]
+    ends, values = (torch.cat(parts, dim=1)[0] for parts in zip(*rounds, strict=True))
+    lower = values.where(values < values.max() - _SAME, -math.inf)
+    picked = ends[[int(values.argmax()), int(lower.argmax())]]
+    best, runner_up = _finished([first] * 2, [second] * 2, picked)
+    at_best = int((lower == -math.inf).sum())
+    return Optima(best, runner_up if at_best < len(values) else None, at_best)
+
+
+def _round(first: Sequence[Frame], second: Sequence[Frame], number: int, starts: int) -> tuple[Tensor, Tensor]:
+    """Climb from the starting points of round ``number``; return ends (pairs, points, n, n) and f (pairs, points)."""
+    a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
+    c = _starting_points(first, second, a, b, number)[:, : starts - number * _ROUND].float()
+    a, b = a.float(), b.float()
+    pairs, points, n, _ = c.shape
+    together = max(1, _CACHE // (points * n * n)) if c.device.type == "cpu" else pairs
+    parts = [slice(k, k + together) for k in range(0, pairs, together)]
+    climbs = [_ascend(a[part], b[part], c[part]) for part in parts]
+    ends, values, _ = (torch.cat(part) for part in zip(*climbs, strict=True))
+    return ends.view_as(c), values.view(pairs, points)
+
+
+def _ascend(a: Tensor, b: Tensor, c: Tensor) -> Climb:
+    """Climb from ``c`` (pairs, points, n, n), and give up where the pair's best is out of reach."""
+    pairs, points = c.shape[:2]
+    a, b = (x.repeat_interleave(points, dim=0) for x in (a, b))
+    c = power_steps(a, b, c.flatten(0, 1), steps=8)
+    ends = Climb(c, *c.new_full((2, len(c)), math.inf))
+    going = torch.arange(len(c), device=c.device)
+    for steps, inner, hope in _STAGES:
+        now = newton_steps(a[going], b[going], ends.c[going], steps=steps, inner=inner, angle=1e-5)
+        for whole, part in zip(ends, now, strict=True):
+            whole[going] = part
+        best = ends.value.view(pairs, points).amax(dim=1).repeat_interleave(points)
+        going = going[now.value + hope * now.gain >= best[going] - _SAME]
+    return ends
+
+
+def _finished(first: Sequence[Frame], second: Sequence[Frame], c: Tensor) -> Tensor:
+    """Climb on from ``c`` (pairs, n, n) in double precision, and return C for the operators as they were given."""
+    a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
+    c = newton_steps(a, b, orthonormalised(c.double(), 3), steps=60, inner=40, angle=_ANGLE).c
+    c = orthonormalised(c, 2)
+    basis_a, basis_b = (torch.stack([frame.basis for frame in side]) for side in (first, second))
+    finished: Tensor = basis_a @ c @ basis_b.mT
+    return finished
 
 
 def _symmetric(x: Tensor) -> Tensor:
     return (x + x.mT) / 2
 
 
-def _skew(x: Tensor) -> Tensor:
-    return (x - x.mT) / 2
+def _equivariants(x: Tensor) -> Tensor:
+    """Return symmetric functions F with F(C X Cᵀ) = C F(X) Cᵀ, of trace 0 and norm 1, shape (functions, n, n)."""
+    symmetric, skew = _symmetric(x), (x - x.mT) / 2
+    left, right, square = x @ x.mT, x.mT @ x, x @ x
+    functions = torch.stack(
+        [
+            symmetric,
+            left,
+            right,
+            _symmetric(square),
+            2 * _symmetric(symmetric @ skew),
+            skew @ skew,
+            _symmetric(symmetric @ skew @ skew),
+            _symmetric(x @ left),
+            _symmetric(right @ x),
+            _symmetric(square @ x),
+        ]
+    )
+    traces = functions.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
+    functions = functions - traces * torch.eye(len(x), dtype=x.dtype, device=x.device)
+    unit: Tensor = functions / torch.linalg.matrix_norm(functions, keepdim=True).clamp_min(1e-12)
+    return unit
 
 
-def _conjugate(c: Tensor, x: Tensor) -> Tensor:
-    return c @ x @ c.mT
+def _starting_points(first: Sequence[Frame], second: Sequence[Frame], a: Tensor, b: Tensor, number: int) -> Tensor:
+    """Return alignments of the matched eigenbases of round ``number``: the best signs, and the other determinant's.
 
-
-def _inner(x: Tensor, y: Tensor) -> Tensor:
-    return (x * y).sum(dim=(-2, -1))
-
-
-def _eigenbasis(symmetric: Tensor) -> Tensor:
-    basis: Tensor = torch.linalg.eigh(symmetric).eigenvectors
-    return basis
-
-
-# --- where to start -----------------------------------------------------------------------------------------------
-
-
-def _starting_points(a: Tensor, b: Tensor, starts: int, seed: int) -> Tensor:
-    """Return (pairs, starts, n, n): informed starts first, random rotations and reflections to fill up."""
-    pairs, n, _ = a.shape
-    points: list[Tensor] = []
-    for f_a, f_b in zip(_equivariants(a), _equivariants(b), strict=True):
-        points += _matched_bases(a, b, _eigenbasis(f_a), _eigenbasis(f_b))
-    points.append(torch.eye(n, dtype=a.dtype, device=a.device).expand(pairs, n, n))
-    if len(points) < starts:
-        generator = torch.Generator().manual_seed(seed)
-        gaussian = torch.randn(starts - len(points), n, n, generator=generator, dtype=a.dtype).to(a.device)
-        q, r = torch.linalg.qr(gaussian)
-        haar = q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
-        points += [draw.expand(pairs, n, n) for draw in haar]
-    return torch.stack(points[:starts], dim=1)
-
-
-def _equivariants(x: Tensor) -> list[Tensor]:
-    """Return symmetric functions F with F(C X Cᵀ) = C F(X) Cᵀ, the most telling ones first."""
-    symmetric, skew = _symmetric(x), _skew(x)
-    left, right = x @ x.mT, x.mT @ x
-    square = _symmetric(x @ x)
-    mixed = symmetric @ skew - skew @ symmetric  # symmetric too; 0 for normal operators
-    return [symmetric, left, right, symmetric + mixed, square + mixed, symmetric + left - right, mixed]
-
-
-def _matched_bases(a: Tensor, b: Tensor, basis_a: Tensor, basis_b: Tensor) -> list[Tensor]:
-    """Return alignments of two eigenbases, axis by axis: the best signs, and those of the other determinant.
-
-    With both operators in their eigenbases, signs s score Σ s_i s_j A_ij B_ij. The leading eigenvector of this matrix
-    solves that for real s; its signs are then mended one flip at a time while that helps.
+    With both operators in their eigenbases, signs s score Σ s_i s_j A_ij B_ij.
     """
-    overlap = _conjugate(basis_a.mT, a) * _conjugate(basis_b.mT, b)
-    overlap = _symmetric(overlap)
+    bases_a, bases_b = (torch.stack([frame.bases(number) for frame in side]) for side in (first, second))
+    overlap = _symmetric(conjugate(bases_a.mT, a[:, None]) * conjugate(bases_b.mT, b[:, None]))
     overlap = overlap - torch.diag_embed(overlap.diagonal(dim1=-2, dim2=-1))  # signs cancel on the diagonal
-    signs = torch.linalg.eigh(overlap).eigenvectors[..., -1].sign()
-    signs = torch.where(signs == 0, torch.ones_like(signs), signs)
-    for _ in range(2 * a.shape[-1]):
-        gain = -signs * (overlap @ signs.unsqueeze(-1)).squeeze(-1)  # of flipping one sign
-        best, where = gain.max(dim=-1)
-        flip = torch.nn.functional.one_hot(where, a.shape[-1]).to(signs) * (best > 1e-15).unsqueeze(-1)
-        signs = signs * (1 - 2 * flip)
-    loss = signs * (overlap @ signs.unsqueeze(-1)).squeeze(-1)
-    cheapest = torch.nn.functional.one_hot(loss.argmin(dim=-1), a.shape[-1]).to(signs)
-    return [(basis_a * s.unsqueeze(-2)) @ basis_b.mT for s in (signs, signs * (1 - 2 * cheapest))]
+    signs = _best_signs(overlap)
+    loss = signs * (overlap @ signs)
+    cheapest = torch.zeros_like(signs).scatter_(-2, loss.argmin(-2, keepdim=True), 2)
+    both = [(bases_a * s.mT) @ bases_b.mT for s in (signs, signs * (1 - cheapest))]
+    return torch.stack(both, dim=2).flatten(1, 2)
 
 
-# --- how to climb -------------------------------------------------------------------------------------------------
-
-
-class _Update(NamedTuple):
-    """What L-BFGS remembers of an iteration: the step, the change of the gradient, and 1 over their product."""
-
-    step: Tensor
-    change: Tensor
-    weight: Tensor
-
-
-def _gradient(a: Tensor, m: Tensor) -> Tensor:
-    """Return the gradient of f with respect to Ω, in the metric of the Frobenius product."""
-    return _skew(a @ m.mT - m.mT @ a)
-
-
-def _curvature(a: Tensor, m: Tensor) -> Tensor:
-    """Return minus the second derivative of f along each E_ij - E_ji, per unit of Frobenius norm squared (2)."""
-    product = a * m
-    sums = product.sum(-1) + product.sum(-2)
-    diagonal_a, diagonal_m = a.diagonal(dim1=-2, dim2=-1), m.diagonal(dim1=-2, dim2=-1)
-    cross = a * m.mT
-    outer = diagonal_a.unsqueeze(-1) * diagonal_m.unsqueeze(-2)
-    full = sums.unsqueeze(-1) + sums.unsqueeze(-2) + 2 * (cross + cross.mT - outer - outer.mT)
-    return full / 2
-
-
-def _retract(c: Tensor, omega: Tensor) -> Tensor:
-    """Return the Cayley transform of ``omega`` times ``c``: a step along O(n) that agrees with exp to second order."""
-    half = omega / 2
-    one = torch.eye(c.shape[-1], dtype=c.dtype, device=c.device)
-    stepped: Tensor = torch.linalg.solve(one - half, c + half @ c)
-    return stepped
-
-
-def _orthonormalised(c: Tensor) -> Tensor:
-    """Take away what rounding has added: one Newton-Schulz step towards the nearest orthogonal matrix."""
-    return 1.5 * c - 0.5 * c @ (c.mT @ c)
-
-
-def _maximise(a: Tensor, b: Tensor, c: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Climb from each ``c``; return where it led, and f there.
-
-    Problems that have converged leave the batch, so that the slow ones do not hold up the others.
-    """
-    result, final = c.clone(), torch.empty(len(c), dtype=c.dtype, device=c.device)
-    active = torch.arange(len(c), device=c.device)
-    m = _conjugate(c, b)
-    value, gradient = _inner(a, m), _gradient(a, m)
-    memory: list[_Update] = []
-    for _ in range(iterations):
-        direction = _direction(gradient, _curvature(a, m), memory)
-        slope = _inner(gradient, direction)
-        uphill = slope > 0
-        direction = torch.where(uphill[:, None, None], direction, gradient)
-        slope = torch.where(uphill, slope, _inner(gradient, gradient))
-        # A rotation by more than a right angle says nothing about the neighbourhood that the step was made for.
-        length = torch.linalg.matrix_norm(direction).clamp_min(1e-300)
-        step = (2.0 / length).clamp_max(1.0)
-        new_c, new_m, new_value, step = _line_search(a, b, c, direction, slope, value, step)
-        new_gradient = _gradient(a, new_m)
-        moved = step[:, None, None] * direction
-        change = gradient - new_gradient
-        product = _inner(moved, change)
-        weight = torch.where(product > 1e-300, 1 / product.clamp_min(1e-300), torch.zeros_like(product))
-        memory = [*memory[-(_MEMORY - 1) :], _Update(moved, change, weight)]
-        c, m, value, gradient = _orthonormalised(new_c), new_m, new_value, new_gradient
-        going = (torch.linalg.matrix_norm(gradient) > _TOLERANCE) & (step > 0)
-        if not going.all():
-            done = ~going
-            result[active[done]], final[active[done]] = c[done], value[done]
-            active = active[going]
-            if len(active) == 0:
-                return result, final
-            a, b, c, m, value, gradient = (x[going] for x in (a, b, c, m, value, gradient))
-            memory = [_Update(*(part[going] for part in update)) for update in memory]
-    result[active], final[active] = c, value
-    return result, final
-
-
-def _direction(gradient: Tensor, curvature: Tensor, memory: list[_Update]) -> Tensor:
-    """Return the L-BFGS direction (Nocedal & Wright 2006, algorithm 7.4), which starts from the diagonal Hessian."""
-    q = gradient
-    shares = []
-    for update in reversed(memory):
-        share = update.weight * _inner(update.step, q)
-        q = q - share[:, None, None] * update.change
-        shares.append(share)
-    size = curvature.abs()
-    direction = q / (size + 1e-3 * size.amax(dim=(-2, -1), keepdim=True) + 1e-12)
-    for update, share in zip(memory, reversed(shares), strict=True):
-        correction = share - update.weight * _inner(update.change, direction)
-        direction = direction + correction[:, None, None] * update.step
-    return direction
-
-
-def _line_search(
-    a: Tensor, b: Tensor, c: Tensor, direction: Tensor, slope: Tensor, value: Tensor, step: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Halve each step until f has grown enough; a step of 0 says that rounding leaves nothing to gain."""
-    new_c = _retract(c, step[:, None, None] * direction)
-    new_m = _conjugate(new_c, b)
-    new_value = _inner(a, new_m)
-    for _ in range(12):
-        # Near the optimum f is flat to rounding; a step that keeps it is taken, for the gradient's sake.
-        poor = new_value < value + _ARMIJO * step * slope - 4e-16
-        if not poor.any():
+def _best_signs(overlap: Tensor) -> Tensor:
+    """Return signs s, shape (..., n, 1), with a large s·W s: those of W's leading eigenvector, mended flip by flip."""
+    n = overlap.shape[-1]
+    shift = overlap.abs().sum(-1).amax(-1)[..., None, None] / 3  # makes the leading eigenvalue the largest in size
+    vector = torch.linspace(1, 1.1, n, dtype=overlap.dtype, device=overlap.device)[:, None].expand(
+        *overlap.shape[:-1], 1
+    )
+    for _ in range(16):
+        vector = overlap @ vector + shift * vector
+        vector = vector / torch.linalg.vector_norm(vector, dim=-2, keepdim=True).clamp_min(1e-300)
+    signs = torch.where(vector < 0, -1.0, 1.0).to(overlap)
+    for _ in range(n):
+        gain, where = (-signs * (overlap @ signs)).max(-2, keepdim=True)  # of flipping one sign
+        if not (gain > 1e-12).any():
             break
-        step = torch.where(poor, step / 4, step)
-        trial = _retract(c[poor], step[poor][:, None, None] * direction[poor])
-        new_c[poor] = trial
-        new_m[poor] = _conjugate(trial, b[poor])
-        new_value[poor] = _inner(a[poor], new_m[poor])
-    else:
-        poor = new_value < value
-        step = torch.where(poor, torch.zeros_like(step), step)
-        stay = poor[:, None, None]
-        new_c = torch.where(stay, c, new_c)
-        new_m = torch.where(stay, _conjugate(c, b), new_m)
-        new_value = torch.where(poor, value, new_value)
-    return new_c, new_m, new_value, step
+        signs = signs * (1 - torch.zeros_like(signs).scatter_(-2, where, 2 * (gain > 1e-12).to(signs)))
+    return signs

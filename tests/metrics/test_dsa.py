@@ -1,0 +1,189 @@
+"""DSA as a person uses it: its distances, ranks, gradients, and what it says of itself."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import ortho_group
+
+from dynalign.errors import DynalignError
+from dynalign.metrics import DSA, pairwise
+from dynalign.metrics.dsa import System
+
+
+def states(seed: int, units: int = 4, trials: int = 30, time: int = 40, noise: float = 0.1) -> np.ndarray:
+    """A damped rotation driven by noise."""
+    rng = np.random.default_rng(seed)
+    matrix = 0.9 * ortho_group.rvs(units, random_state=rng)
+    x, made = rng.normal(size=(trials, units)), []
+    for _ in range(time):
+        x = x @ matrix.T + noise * rng.normal(size=x.shape)
+        made.append(x)
+    return np.stack(made, axis=1)
+
+
+def operator(matrix: list[list[float]]) -> System:
+    return System(torch.tensor(matrix, dtype=torch.float64))
+
+
+def test_euclidean_distance_by_hand() -> None:
+    # Symmetric operators align by their sorted eigenvalues: sqrt((2-1)² + (1-3)²) becomes sqrt((3-2)² + (1-1)²).
+    a, b = operator([[2, 0], [0, 1]]), operator([[1, 0], [0, 3]])
+    assert DSA(distance="euclidean").distances([(a, b)])[0] == pytest.approx(1, abs=1e-9)
+
+
+def test_wasserstein_distance_by_hand() -> None:
+    # Eigenvalues 2, 1 against 1, 4: matched 1-1 and 2-4, so W2 = sqrt((0 + 4) / 2).
+    a, b = operator([[2, 5], [0, 1]]), operator([[1, 0], [7, 4]])
+    assert DSA(distance="wasserstein").distances([(a, b)])[0] == pytest.approx(math.sqrt(2), abs=1e-9)
+
+
+def test_wasserstein_distance_is_scipys_assignment_of_the_spectra() -> None:
+    x, y = states(0), states(1)
+    metric = DSA(n_delays=2, rank=6, distance="wasserstein")
+    spectra = [np.linalg.eigvals(metric.prepare(z).operator.numpy()) for z in (x, y)]
+    cost = np.abs(spectra[0][:, None] - spectra[1][None, :]) ** 2
+    rows, columns = linear_sum_assignment(cost)
+    assert metric(x, y) == pytest.approx(math.sqrt(cost[rows, columns].mean()), abs=1e-12)
+
+
+def test_the_three_distances_agree_on_what_is_the_same() -> None:
+    x = states(0)
+    turned = x @ ortho_group.rvs(4, random_state=5)
+    for distance in ("angular", "euclidean", "wasserstein"):
+        metric = DSA(n_delays=3, rank=8, distance=distance)
+        assert metric(x, turned) < 1e-6
+        assert metric(x, states(1)) > 0.01
+
+
+def test_the_angle_and_the_euclidean_distance_share_their_optimum() -> None:
+    x, y = states(0), states(1)
+    norms = [float(torch.linalg.matrix_norm(DSA(distance="euclidean").prepare(z).operator)) for z in (x, y)]
+    angle = DSA(scale="radians")(x, y)
+    expected = math.sqrt(norms[0] ** 2 + norms[1] ** 2 - 2 * norms[0] * norms[1] * math.cos(angle))
+    assert DSA(distance="euclidean")(x, y) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_rank_for_each_system() -> None:
+    # The smaller operator gets directions without data: the same as a zero block by hand.
+    x, y = states(0, units=3), states(1, units=6)
+    metric = DSA(n_delays=2, rank=0.95)
+    a, b = metric.prepare(x), metric.prepare(y)
+    assert len(a.operator) < len(b.operator)
+    padded = System(a.padded(len(b.operator)))
+    assert metric(x, y) == pytest.approx(float(metric.distances([(padded, b)])[0]), abs=1e-9)
+    systems = [x, y, states(2, units=4)]
+    matrix = pairwise(metric, systems)
+    assert matrix[0, 2] == pytest.approx(metric(x, systems[2]), abs=1e-9)
+    assert matrix.diagonal().max() < 1e-6
+
+
+def test_rank_optimal_runs() -> None:
+    assert DSA(rank="optimal")(states(0), states(0)[:, ::-1]) > 0.01
+
+
+def test_explain_says_what_to_trust() -> None:
+    explained = DSA(n_delays=2, rank=8).explain(states(0), states(1))
+    assert explained.distance == pytest.approx(DSA(n_delays=2, rank=8)(states(0), states(1)), abs=1e-6)
+    assert explained.x.kept_rank == 8
+    assert 0.99 < explained.x.explained_variance <= 1
+    assert 0 < explained.x.prediction_error < 0.2
+    assert explained.starts == 192
+    assert 1 <= explained.at_best <= 192
+    assert explained.gap > 0
+    text = str(explained)
+    assert text.startswith(f"distance {explained.distance:.6g}\nx: rank 8 holds")
+    assert "starts found the best optimum" in text
+
+
+def test_explain_shows_a_fit_that_has_learnt_nothing() -> None:
+    noise = np.random.default_rng(0).normal(size=(20, 50, 5))
+    report = DSA(n_delays=1, rank=5).explain(noise, noise).x
+    assert report.prediction_error == pytest.approx(0.5, abs=0.05)  # the mean predicts white noise, persistence doubles
+
+
+@pytest.mark.parametrize("distance", ["angular", "euclidean", "wasserstein"])
+@pytest.mark.parametrize(("delays", "interval"), [(1, 1), (4, 1), (3, 2)])
+def test_gradients_are_those_of_finite_differences(distance: str, delays: int, interval: int) -> None:
+    metric = DSA(n_delays=delays, delay_interval=interval, rank=3, distance=distance)
+    x = torch.from_numpy(states(0, trials=6, time=20)).requires_grad_()
+    y = torch.from_numpy(states(1, trials=6, time=20)).requires_grad_()
+    loss = metric.loss(x, y)
+    assert loss.item() == pytest.approx(metric(x, y), abs=1e-9)
+    loss.backward()
+    generator = torch.Generator().manual_seed(2)
+    for moved, fixed in ((x, y), (y, x)):
+        push = torch.randn(moved.shape, generator=generator, dtype=torch.float64)
+        ahead, behind = (metric(moved.detach() + step * push, fixed) for step in (1e-5, -1e-5))
+        expected = (ahead - behind) / 2e-5
+        assert float((moved.grad * push).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_gradients_do_not_blow_up_where_singular_values_meet() -> None:
+    # A pure rotation: both directions have one singular value, and autograd's own eigenvectors would divide by 0.
+    turn = torch.tensor([[math.cos(0.3), -math.sin(0.3)], [math.sin(0.3), math.cos(0.3)]], dtype=torch.float64)
+    x = torch.eye(2, dtype=torch.float64).repeat(2, 1) * torch.tensor([1.0, 1, -1, -1])[:, None]
+    made = [x]
+    for _ in range(20):
+        made.append(made[-1] @ turn.mT)
+    path = torch.stack(made, dim=1).requires_grad_()
+    loss = DSA(n_delays=1, rank=2).loss(path, torch.from_numpy(states(0, units=2)))
+    loss.backward()
+    assert path.grad is not None
+    assert torch.isfinite(path.grad).all()
+    assert path.grad.norm() < 10
+
+
+def test_the_gradient_at_distance_0_is_0() -> None:
+    x = torch.from_numpy(states(0)).requires_grad_()
+    loss = DSA(n_delays=1, rank=4).loss(x, x.detach().clone())
+    loss.backward()
+    assert loss.item() < 1e-6
+    assert torch.isfinite(x.grad).all()
+
+
+def test_a_system_can_be_trained_towards_given_dynamics() -> None:
+    target = torch.from_numpy(states(3))
+    start = torch.from_numpy(states(4))[:, 0]
+    matrix = torch.from_numpy(0.9 * ortho_group.rvs(4, random_state=9)).requires_grad_()
+    metric = DSA(n_delays=1, rank=4, starts=16)
+    optimiser = torch.optim.Adam([matrix], lr=0.02)
+    losses = []
+    for _ in range(60):
+        x, made = start, []
+        for _ in range(30):
+            x = x @ matrix.mT
+            made.append(x)
+        loss = metric.loss(torch.stack(made, dim=1), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_no_gradient_through_directions_that_are_nearly_without_data() -> None:
+    x = torch.from_numpy(states(0) * [1, 1, 1e-7, 1e-7]).requires_grad_()
+    with pytest.raises(DynalignError, match="The kept directions of x differ too much in size"):
+        DSA(n_delays=1, rank=4).loss(x, torch.from_numpy(states(1)))
+
+
+def test_the_seed_decides_and_more_starts_never_lose() -> None:
+    x, y = states(0, units=6), states(1, units=6)
+    few, many = (DSA(n_delays=5, rank=20, starts=starts) for starts in (8, 192))
+    assert few(x, y) == few(x, y)
+    assert many(x, y) <= few(x, y) + 1e-7
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_the_gpu_gives_the_same_numbers() -> None:
+    systems = [states(seed, units=6) for seed in range(4)]
+    on_cpu, on_gpu = (pairwise(DSA(device=device), systems) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-6)
+    x = torch.from_numpy(systems[0]).cuda().requires_grad_()
+    DSA(device="cuda").loss(x, torch.from_numpy(systems[1]).cuda()).backward()
+    assert torch.isfinite(x.grad).all()
