@@ -29,7 +29,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dynalign.metrics.orthogonal_ascent import Climb, conjugate, newton_steps, orthonormalised, power_steps
+from dynalign.metrics.orthogonal_ascent import conjugate, newton_steps, orthonormalised, power_steps
 
 _ROUND = 48  # starts of a pair that climb together
 _AGREE = 3  # starts that must have ended at the best value before a pair counts as solved
@@ -39,7 +39,7 @@ _SAME = 5e-6  # values of f that differ by less are one optimum, in single preci
 # solved the most pairs of trained networks in a given time.
 _STAGES = ((4, 3, 2), (4, 4, 2), (4, 6, 2), (4, 8, 2), (20, 12, 0))
 _ANGLE = 1e-7  # radians of error at which an alignment is finished
-_CACHE = 2**17  # matrix elements that a processor works on at once without leaving its cache
+_CACHE = 2**18  # matrix elements that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -138,32 +138,35 @@ def optima(first: Frame, second: Frame, *, starts: int) -> Optima:
 
 
 def _round(first: Sequence[Frame], second: Sequence[Frame], number: int, starts: int) -> tuple[Tensor, Tensor]:
-    """Climb from the starting points of round ``number``; return ends (pairs, points, n, n) and f (pairs, points)."""
+    """Climb from the starting points of round ``number``; return ends (pairs, points, n, n) and f (pairs, points).
+
+    A start from which its pair's best is out of reach is given up where it stands.
+    """
     a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
     c = _starting_points(first, second, a, b, number)[:, : starts - number * _ROUND].float()
     a, b = a.float(), b.float()
-    pairs, points, n, _ = c.shape
-    together = max(1, _CACHE // (points * n * n)) if c.device.type == "cpu" else pairs
-    parts = [slice(k, k + together) for k in range(0, pairs, together)]
-    climbs = [_ascend(a[part], b[part], c[part]) for part in parts]
-    ends, values, _ = (torch.cat(part) for part in zip(*climbs, strict=True))
-    return ends.view_as(c), values.view(pairs, points)
-
-
-def _ascend(a: Tensor, b: Tensor, c: Tensor) -> Climb:
-    """Climb from ``c`` (pairs, points, n, n), and give up where the pair's best is out of reach."""
     pairs, points = c.shape[:2]
-    a, b = (x.repeat_interleave(points, dim=0) for x in (a, b))
-    c = power_steps(a, b, c.flatten(0, 1), steps=8)
-    ends = Climb(c, *c.new_full((2, len(c)), math.inf))
+    pair = torch.arange(pairs, device=c.device).repeat_interleave(points)
+    c = c.flatten(0, 1)
+    value = c.new_empty(len(c))
+    for some in _batches(c):
+        c[some] = power_steps(a[pair[some]], b[pair[some]], c[some], steps=8)
     going = torch.arange(len(c), device=c.device)
     for steps, inner, hope in _STAGES:
-        now = newton_steps(a[going], b[going], ends.c[going], steps=steps, inner=inner, angle=1e-5)
-        for whole, part in zip(ends, now, strict=True):
-            whole[going] = part
-        best = ends.value.view(pairs, points).amax(dim=1).repeat_interleave(points)
-        going = going[now.value + hope * now.gain >= best[going] - _SAME]
-    return ends
+        gain = torch.empty_like(value)
+        for batch in _batches(c[going]):
+            some = going[batch]
+            climb = newton_steps(a[pair[some]], b[pair[some]], c[some], steps=steps, inner=inner, angle=1e-5)
+            c[some], value[some], gain[some] = climb
+        best = value.view(pairs, points).amax(dim=1)
+        going = going[value[going] + hope * gain[going] >= best[pair[going]] - _SAME]
+    return c.view(pairs, points, *c.shape[1:]), value.view(pairs, points)
+
+
+def _batches(c: Tensor) -> Sequence[slice]:
+    """Cut problems (problems, n, n) into batches that are large enough to keep a processor busy, and fit its cache."""
+    together = max(1, _CACHE // c[0].numel()) if c.device.type == "cpu" else max(1, len(c))
+    return [slice(k, k + together) for k in range(0, len(c), together)]
 
 
 def _finished(first: Sequence[Frame], second: Sequence[Frame], c: Tensor) -> Tensor:
