@@ -118,7 +118,8 @@ def main() -> None:
         seconds, ours = shortest(lambda: pairwise(dataclasses.replace(metric, starts=starts), systems), 3)  # noqa: B023
         excess = on_ours - ours[pairs]
         print(
-            f"dynalign, {starts:3d} starts  {seconds:7.2f} s  {peer_seconds / seconds:5.1f}x  mean {ours[pairs].mean():.4f} rad; "
+            f"dynalign, {starts:3d} starts  {seconds:7.2f} s  {peer_seconds / seconds:5.1f}x  "
+            f"mean {ours[pairs].mean():.4f} rad; "
             f"never larger on {np.mean(excess > -1e-6):.0%} of the pairs, smaller by {np.median(excess):.1e} (median) "
             f"to {excess.max():.1e}"
         )
