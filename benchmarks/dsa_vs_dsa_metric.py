@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from DSA import DSA as PeerDSA  # noqa: N811
+from DSA.dmd import DMD as PeerDMD  # noqa: N811
 from DSA.simdist import SimilarityTransformDist
 
 from dynalign.metrics import DSA, pairwise
@@ -84,6 +85,13 @@ def peer_matrix(systems: list[Array], settings: dict[str, int]) -> Array:
     return np.asarray(peer.fit_score(), dtype=float)
 
 
+def peer_operator(states: Array, settings: dict[str, int]) -> Array:
+    """Return the operator that dsa-metric fits."""
+    dmd = PeerDMD(torch.from_numpy(states.copy()), **settings, delay_interval=1)
+    dmd.fit()
+    return np.asarray(dmd.A_v)
+
+
 def peer_angle(a: torch.Tensor, b: torch.Tensor) -> float:
     """Return the angle at which dsa-metric's optimiser leaves two operators."""
     torch.manual_seed(0)
@@ -111,6 +119,9 @@ def main() -> None:
     print(
         f"dsa-metric            {peer_seconds:7.2f} s           mean {theirs[pairs].mean():.4f} rad (its own operators)"
     )
+    peer_fit, _ = shortest(lambda: peer_operator(systems[0], settings), 3)
+    fit, _ = shortest(lambda: metric.prepare(systems[0]).operator.numpy(), 3)
+    print(f"one fit: dsa-metric {peer_fit:.3f} s, dynalign {fit:.3f} s, {peer_fit / fit:.1f}x")
     operators = [metric.prepare(x).operator for x in systems]
     on_ours = np.array([peer_angle(operators[i], operators[j]) for i, j in zip(*pairs, strict=True)])
     print(f"  on our operators                        mean {on_ours.mean():.4f} rad")
