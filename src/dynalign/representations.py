@@ -35,8 +35,9 @@ class Representation:
         Number of principal components to keep, or None for all units.
     basis : {"own", "common"}
         Principal components of each network alone, or of all compared networks together (the study's choice).
-        Every metric here ignores rotations, so the own basis loses nothing but the discarded variance; and it
-        can compare networks of different size, which a common basis cannot.
+        A metric that ignores rotations loses nothing by the own basis but the discarded variance; and it can compare
+        networks of different size, which a common basis cannot. One that looks at single units (its
+        ``invariances`` are without rotation) says nothing about components: their signs and order are arbitrary.
     seed : int
         Seed of the probe trials.
     """

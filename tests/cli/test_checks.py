@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from dynalign.cli import ROOT
@@ -13,6 +14,7 @@ from dynalign.cli.job import build_job
 from dynalign.cli.overrides import check_overrides
 from dynalign.cli.schema import check_config
 from dynalign.errors import DynalignError
+from dynalign.report.metric_texts import METRICS
 
 CONF = ROOT / "conf"
 
@@ -76,6 +78,32 @@ def job(tmp_path: Path, *overrides: str):
 def test_bad_configs(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(DynalignError, match=message):
         job(tmp_path, override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["metric=[dsa,soft_matching]"], "soft_matching"),
+        (["metric=pwcca"], "pwcca"),
+        (["metric=rsa", "metric.rsa.dissimilarity=correlation", "representation.basis=common"], "rsa"),
+    ],
+)
+def test_principal_components_are_no_single_units(tmp_path: Path, overrides: list[str], name: str) -> None:
+    message = f"metric={name}, .* representation.components=20 turns them .*; use representation.components=null"
+    with pytest.raises(DynalignError, match=message):
+        job(tmp_path, *overrides)
+    units = job(tmp_path, *overrides, "representation.components=null")
+    assert units.metrics[-1].name == name
+
+
+def test_metrics_that_ignore_rotations_take_components(tmp_path: Path) -> None:
+    assert len(job(tmp_path, "metric=[dsa,cka,procrustes,cca,svcca,rsa,causal_ot]").metrics) == 7
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_a_config(name: str) -> None:
+    node = OmegaConf.load(CONF / "metric" / f"{name}.yaml")
+    assert get_object(node._target_) is METRICS[name]
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))

@@ -82,6 +82,16 @@ def test_a_rank_for_each_system() -> None:
     assert matrix.diagonal().max() < 1e-6
 
 
+def test_the_triangle_inequality_is_stated_only_where_all_systems_have_one_rank() -> None:
+    # A detour over a larger system, in which either of two opposite ones finds its like.
+    up, down, both = operator([[1.0]]), operator([[-1.0]]), operator([[0.5**0.5, 0], [0, -(0.5**0.5)]])
+    metric = DSA(rank=1.0)
+    direct, there, back = metric.distances([(up, down), (up, both), (both, down)])
+    assert direct > there + back + 0.5
+    assert not metric.triangle
+    assert DSA(rank=20).triangle
+
+
 def test_rank_optimal_runs() -> None:
     assert DSA(rank="optimal")(states(0), states(0)[:, ::-1]) > 0.01
 
@@ -147,7 +157,7 @@ def test_the_gradient_at_distance_0_is_0() -> None:
 
 
 def test_a_system_can_be_trained_towards_given_dynamics() -> None:
-    target = torch.from_numpy(states(3))
+    target = states(3)
     start = torch.from_numpy(states(4))[:, 0]
     matrix = torch.from_numpy(0.9 * ortho_group.rvs(4, random_state=9)).requires_grad_()
     metric = DSA(n_delays=1, rank=4, starts=16)

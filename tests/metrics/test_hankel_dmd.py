@@ -200,7 +200,7 @@ def test_too_much_asked_of_the_data(metric: DSA, message: str) -> None:
         ({"rank": 1.5}, "not 1.5"),
         ({"rank": "best"}, "not best"),
         ({"distance": "cosine"}, "distance=cosine is unknown"),
-        ({"distance": "euclidean", "scale": "radians"}, "scale=radians is for angles"),
+        ({"distance": "euclidean", "scale": "radians"}, "scale=radians needs distance=angular"),
     ],
 )
 def test_bad_parameters(arguments: dict, message: str) -> None:

@@ -87,7 +87,7 @@ def test_sizes_far_apart_and_sizes_no_number_can_hold() -> None:
     assert SIZE_AND_SHAPE(1e-200 * x, 1e-200 * y) == pytest.approx(1e-200 * SIZE_AND_SHAPE(x, y), rel=1e-12)
     assert Procrustes()(1e200 * x, 1e-200 * y) == pytest.approx(Procrustes()(x, y), abs=1e-12)
     for factor in (5e307, 1e-320):
-        with pytest.raises(DynalignError, match=r"norm of y is beyond the numbers of float64; multiply all systems"):
+        with pytest.raises(DynalignError, match=r"size of y is beyond the numbers of float64; multiply all systems"):
             SIZE_AND_SHAPE(x, factor * x)
     x = 1.05e308 * np.array([[[1.0], [-1.0], [0.0], [0.0]]])
     with pytest.raises(DynalignError, match="farther apart than float64 can tell"):

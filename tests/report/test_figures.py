@@ -131,6 +131,12 @@ def test_learning_has_a_panel_per_metric_a_line_per_run_and_one_legend(study):
     assert np.allclose(figure.axes[0].lines[1].get_ydata(), 0.1 * np.arange(5) + 0.003)
 
 
+def test_four_metrics_fill_two_rows(study):
+    figure = learning_figure(study(metrics=("dsa", "cca", "rsa", "svcca"))["table"])
+    assert [axes.get_visible() for axes in figure.axes] == [True] * 4
+    assert figure.axes[0].get_gridspec().get_geometry() == (2, 2)
+
+
 def test_forty_runs_share_legend_entries_by_group(study):
     figure = learning_figure(study(noises=(0.0, 0.1), seeds=10)["table"])
     (legend,) = figure.legends

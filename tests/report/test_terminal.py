@@ -94,3 +94,14 @@ def test_one_run_without_numbers(study, printed):
     assert "0.900/–" in text
     assert "against each other" not in text
     assert "nan" not in text
+
+
+def test_many_metrics_are_all_shown_and_nothing_is_cut(study, printed):
+    metrics = ("dsa", "cka", "procrustes", "cca", "svcca", "pwcca", "rsa", "soft_matching", "causal_ot")
+    lines = printed(study(metrics=metrics)).splitlines()
+    assert max(map(len, lines)) <= 100
+    for run in ("rnn-noise0-seed0", "mamba-noise0.1-seed0"):
+        first, second = (line.split() for line in lines if run in line)
+        assert first[-3:] == ["trained", "12.3", "s"], lines
+        assert len(first) + len(second) == 2 * 2 + 2 + len(metrics) + 3
+    assert any(line.split()[:1] == ["soft_matching"] for line in lines)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli.build import build
 from dynalign.cli.schema import check_config
+from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 from dynalign.models import SequenceModel
 from dynalign.perturbations import InputNoise, Perturbation
@@ -89,6 +90,7 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
     curriculum = build(config.curriculum)
     representation = build(config.representation)
     metrics = [build(node) for node in config.metric.values()]
+    _check_components(metrics, representation)
     label = RunLabel(
         run=_name(choices, config, overrides),
         model=str(choices["model"]),
@@ -115,6 +117,16 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
         store=RunStore(root / str(config.store)),
         callbacks=[build(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
     )
+
+
+def _check_components(metrics: Sequence[Metric], representation: Representation) -> None:
+    """Raise a DynalignError for a metric that looks at single units where it would be shown principal components."""
+    for metric in metrics:
+        if representation.components is not None and "rotation" not in metric.invariances:
+            raise DynalignError(
+                f"metric={metric.name}, as it is set, looks at single units, but representation.components="
+                f"{representation.components} turns them into principal components; use representation.components=null."
+            )
 
 
 def build_spec(determining: Mapping[str, Any], perturbation: Perturbation) -> RunSpec:

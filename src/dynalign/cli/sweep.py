@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from rich.markup import escape
 
 from dynalign.cli.summary import summarise
 from dynalign.cli.terminal import console
@@ -21,7 +22,7 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Say what is about to run."""
-        self._console.print(f"[bold]dynalign sweep[/]: {' '.join(config.hydra.overrides.task)}")
+        self._console.print(f"[bold]dynalign sweep[/]: {escape(' '.join(config.hydra.overrides.task))}")
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise; leave with exit status 1 if a job failed."""

@@ -15,6 +15,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from rich.markup import escape
 
 from dynalign.cli import ROOT, outcome, terminal
 from dynalign.cli.build import build
@@ -66,7 +67,8 @@ def _run_job(config: DictConfig) -> None:
             if isinstance(error, DynalignError):
                 sys.exit(f"Error: {error}")
             raise
-        console.print(f"[red]failed[/]   {' '.join(overrides)}: {outcome.reason_of(error)}", soft_wrap=True)
+        failure = escape(f"{' '.join(overrides)}: {outcome.reason_of(error)}")
+        console.print(f"[red]failed[/]   {failure}", soft_wrap=True)
         return
     outcome.write_success(folder, overrides, finished.status, finished.seconds)
     if not sweep and not summarise(folder, [folder], console):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 import torch
 
 from dynalign.errors import DynalignError
@@ -21,12 +22,27 @@ Invariance = Literal["rotation", "scale", "translation", "linear"]
 class Metric(abc.ABC):
     """A dissimilarity between two systems, 0 for the same; configure it, then apply it.
 
-    A subclass is a frozen dataclass and fills in ``prepare``, the work that each system needs once, and
-    ``distances``, the work that each pair needs.
+    A subclass is a frozen dataclass and fills in the class variables, ``prepare``, the work that each system needs
+    once, and ``distances``, the work that each pair needs.
     """
 
     name: ClassVar[str]
     """The metric's name in configs and tables."""
+
+    title: ClassVar[str]
+    """Its name in figures and sentences."""
+
+    full_title: ClassVar[str]
+    """Its name where it is explained."""
+
+    compares: ClassVar[Literal["dynamics", "geometry"]]
+    """Whether it looks at how states lead to each other in time, or at where they lie."""
+
+    about: ClassVar[str]
+    """What it does by default, in one sentence for a reader of the report."""
+
+    blind_spot: ClassVar[str]
+    """What it does not see, for the same reader."""
 
     needs_matched_trials: ClassVar[bool]
     """Whether trial k must be the same condition in both systems, and time step t the same moment."""
@@ -126,6 +142,57 @@ def check_scale(scale: str) -> None:
     """Raise a DynalignError for an unknown scale."""
     if scale not in ("unit", "radians"):
         raise DynalignError(f"scale={scale} is unknown; use unit (angle / (pi/2)) or radians.")
+
+
+def check_distance(distance: str, scale: str, known: Sequence[str]) -> None:
+    """Raise a DynalignError for a distance that is not ``known``, or radians of one that is no angle."""
+    check_scale(scale)
+    if distance not in known:
+        raise DynalignError(f"distance={distance} is unknown; use {', '.join(known[:-1])} or {known[-1]}.")
+    if distance != "angular" and scale != "unit":
+        raise DynalignError(f"scale={scale} needs distance=angular; {distance} is no angle.")
+
+
+def check_size(size: float, where: str) -> None:
+    """Raise a DynalignError for a size that float64 cannot tell from 0 or from infinity."""
+    numbers = np.finfo(np.float64)
+    if not numbers.tiny <= size <= numbers.max:
+        raise DynalignError(
+            f"The size of {where} is beyond the numbers of float64; multiply all systems by one factor."
+        )
+
+
+def gram_difference(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:
+    """Return the sum of all squares of X Xᵀ - Y Yᵀ for two matrices with equally many rows.
+
+    The difference is formed entry by entry, which keeps the digits that a formula from norms and inner products would
+    cancel.
+    """
+    both = np.concatenate([x, y], axis=1)
+    if both.shape[0] > both.shape[1]:  # in an orthonormal basis of all columns the matrices are small
+        (both,) = scipy.linalg.qr(both, mode="r", overwrite_a=True, check_finite=False)
+        both = both[: both.shape[1]]
+    first, second = both[:, : x.shape[1]], both[:, x.shape[1] :]
+    return float(np.square(first @ first.T - second @ second.T).sum())
+
+
+def angle_of_gap(gap: float, scale: Scale) -> float:
+    """Return the angle between two vectors of norm 1 whose difference has norm ``gap``."""
+    return angle(gap, math.sqrt(max(4 - gap**2, 0.0)), scale)
+
+
+def distance_with_sizes(gap: float, size_x: float, size_y: float) -> float:
+    """Return the distance of two vectors of norms ``size_x`` and ``size_y``, which over their norms are ``gap`` apart.
+
+    Raises
+    ------
+    DynalignError
+        If it is beyond the numbers of float64.
+    """
+    distance = math.hypot(size_x - size_y, math.sqrt(size_x) * math.sqrt(size_y) * gap)
+    if not math.isfinite(distance):
+        raise DynalignError("x and y are farther apart than float64 can tell; multiply all systems by one factor.")
+    return distance
 
 
 def angle(difference: float, total: float, scale: Scale) -> float:

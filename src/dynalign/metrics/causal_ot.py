@@ -24,8 +24,18 @@ import numpy.typing as npt
 import torch
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Invariance, Metric, Scale, States, check_states, precision
-from dynalign.metrics.soft_matching import check_distance, check_size, transport_distance
+from dynalign.metrics.base import (
+    Invariance,
+    Metric,
+    Scale,
+    States,
+    angle_of_gap,
+    check_distance,
+    check_size,
+    check_states,
+    distance_with_sizes,
+    precision,
+)
 
 Array = npt.NDArray[np.float64]
 _Couple = Callable[[Array], tuple[Array, Array]]  # a process's ``couple`` with another one
@@ -98,10 +108,21 @@ class CausalOT(Metric):
     seed: int = 0
 
     name: ClassVar[str] = "causal_ot"
+    title: ClassVar[str] = "Causal OT"
+    full_title: ClassVar[str] = "Causal optimal transport distance"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "dynamics"
+    about: ClassVar[str] = (
+        "Takes the trials of each network for draws of one noisy process, and measures the angle between the two "
+        "processes after the best rotation and the best coupling of their noise that does not look ahead."
+    )
+    blind_spot: ClassVar[str] = (
+        "Everything beyond means and covariances; and which condition a trial is of: whatever differs between trials "
+        "counts as noise. With few trials even two samples of one process are apart."
+    )
     needs_matched_trials: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_distance(self.distance, self.scale)
+        check_distance(self.distance, self.scale, ("angular", "size-and-shape"))
         if self.memory is not None and self.memory < 1:
             raise DynalignError(f"CausalOT needs memory >= 1, or None for all past states, not {self.memory}.")
         if self.starts < 1:
@@ -163,7 +184,9 @@ class CausalOT(Metric):
         rotation = _best_rotation(couple, _starting_points(x.mean, y.mean, self.starts, self.seed))
         _, turns = couple(rotation[None])
         gap = _gap(x, y, rotation, turns[:, 0])
-        return transport_distance(gap, x.size, y.size, self.distance, self.scale)
+        if self.distance == "angular":
+            return angle_of_gap(gap, self.scale)
+        return distance_with_sizes(gap, x.size, y.size)
 
 
 # --- from trials to a process -------------------------------------------------------------------------------------

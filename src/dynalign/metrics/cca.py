@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,17 @@ class CCA(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "cca"
+    title: ClassVar[str] = "CCA"
+    full_title: ClassVar[str] = "CCA, canonical correlation analysis"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Maps the states of both networks linearly so that they agree as well as possible, moment by moment, and "
+        "measures the angle that is left."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time, and the size of a direction: noise, however small, counts as much as what the network "
+        "computes with."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -94,6 +105,17 @@ class SVCCA(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "svcca"
+    title: ClassVar[str] = "SVCCA"
+    full_title: ClassVar[str] = "SVCCA, CCA of the leading principal components"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Keeps the largest principal components of each network, maps them linearly so that they agree as well as "
+        "possible, moment by moment, and measures the angle that is left."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time, the components that were left out, however much the network uses them, and which of those "
+        "kept are large."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -140,6 +162,17 @@ class PWCCA(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "pwcca"
+    title: ClassVar[str] = "PWCCA"
+    full_title: ClassVar[str] = "PWCCA, projection-weighted CCA"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Finds the directions in which both networks agree best, and makes an angle of the mean of their correlations, "
+        "weighted by how much of the units' activity each direction carries."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time, and what one network has beyond the other: it is 0 as soon as the states of one are a "
+        "linear function of those of the other."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -9,12 +9,21 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 import torch
 from scipy.spatial.distance import pdist
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Metric, Scale, States, angle, check_matched, check_scale, check_states, precision
+from dynalign.metrics.base import (
+    Metric,
+    Scale,
+    States,
+    angle_of_gap,
+    check_matched,
+    check_scale,
+    check_states,
+    gram_difference,
+    precision,
+)
 
 _TILE = 256  # rows of a tile of a Gram matrix: two of them stay in the processor's cache
 _MOST_ROWS = 50_000  # of the RBF kernel, whose time grows with their square
@@ -65,6 +74,17 @@ class CKA(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "cka"
+    title: ClassVar[str] = "CKA"
+    full_title: ClassVar[str] = "CKA, centred kernel alignment"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Asks of every two moments, in any two trials, whether both networks find them alike, and measures the angle "
+        "between the two tables of answers."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time: shuffle the moments of both networks in the same way and nothing changes. Directions with "
+        "little variance hardly count, however much the network uses them."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -118,9 +138,12 @@ class CKA(Metric):
         # The difference of the matrices over their norms is formed entry by entry, which keeps the digits near 0 that
         # a formula from their inner product would cancel.
         sums = x.sums / x.norm - y.sums / y.norm
-        squares = _rbf_difference(x, y) if self.kernel == "rbf" else _linear_difference(x, y) - float(sums @ sums)
+        if self.kernel == "rbf":
+            squares = _rbf_difference(x, y)
+        else:
+            squares = gram_difference(x.rows / math.sqrt(x.norm), y.rows / math.sqrt(y.norm)) - float(sums @ sums)
         difference = _centred_norm(squares, sums, self.debiased)
-        return angle(difference, math.sqrt(max(4 - difference**2, 0.0)), self.scale)
+        return angle_of_gap(difference, self.scale)
 
 
 @dataclass(frozen=True)
@@ -152,18 +175,6 @@ def _centred_norm(squares: float, sums: npt.NDArray[np.float64], debiased: bool)
     count = len(sums)
     per_row, per_pair = (count - 2, (count - 1) * (count - 2)) if debiased else (count, count**2)
     return math.sqrt(max(squares - 2 / per_row * float(sums @ sums) + float(sums.sum()) ** 2 / per_pair, 0.0))
-
-
-def _linear_difference(x: _Gram, y: _Gram) -> float:
-    """Return the sum of squares, diagonal included, of the difference of two linear Gram matrices over their norms."""
-    units = x.states.shape[-1]
-    both = np.concatenate([x.rows, y.rows], axis=-1)
-    # In an orthonormal basis of all columns the Gram matrices are small.
-    (factor,) = scipy.linalg.qr(both, mode="r", overwrite_a=True, check_finite=False)
-    factor = factor[: min(both.shape)]
-    gram_x = factor[:, :units] @ factor[:, :units].T
-    gram_y = factor[:, units:] @ factor[:, units:].T
-    return float(np.square(gram_x / x.norm - gram_y / y.norm).sum())
 
 
 def _rbf_difference(x: _Gram, y: _Gram) -> float:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Invariance, Metric, Scale, check_scale, check_states, precision
+from dynalign.metrics.base import Invariance, Metric, Scale, check_distance, check_states, precision
 from dynalign.metrics.hankel_dmd import Embedding, HankelDMD, Rank, fit_hankel_dmd, prediction_error
 from dynalign.metrics.vector_field_alignment import Frame, align, frame, optima
 
@@ -107,7 +107,7 @@ class DSA(Metric):
     where A and B are fitted to the delay-embedded states (Ostrow et al. 2023, arXiv 2306.10168, eq. 6). Delays run
     over time, never across trials. Trials, time steps and units of the two systems may differ. Invariant to
     rotation, translation, isotropic scaling, and to an orthonormal embedding in more dimensions. A metric on
-    operators up to rotation, so the triangle inequality holds at the optimum.
+    operators up to rotation, so the triangle inequality holds at the optimum, if ``rank`` is a number.
 
     The angle exceeds pi/2 (1 on the unit scale) only where even the best alignment is negative, as it may be for
     operators whose traces have opposite signs. It is not clipped.
@@ -132,7 +132,7 @@ class DSA(Metric):
     scale : {"unit", "radians"}
         ``unit`` is the angle over pi/2. Only angles have it.
     starts : int
-        Starting points of the alignment at most; a pair is done when three have ended at the best of all.
+        Starting points of the alignment at most; a pair is done when five have ended at the best of all.
     seed : int
         Seed of their random mixtures.
     device : str, optional
@@ -155,22 +155,27 @@ class DSA(Metric):
     device: str | None = None
 
     name: ClassVar[str] = "dsa"
+    title: ClassVar[str] = "DSA"
+    full_title: ClassVar[str] = "DSA, dynamical similarity analysis"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "dynamics"
+    about: ClassVar[str] = (
+        "Fits a linear operator to each network's delay-embedded states, which says how a state leads to the next, and "
+        "measures the angle between the two operators after the best rotation of one onto the other."
+    )
+    blind_spot: ClassVar[str] = (
+        "Where the trajectories lie, how large they are, and any dynamics that the chosen delays and rank cannot hold. "
+        "It can exceed 1 where even the best rotation leaves two operators opposed."
+    )
     needs_matched_trials: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_scale(self.scale)
+        check_distance(self.distance, self.scale, ("angular", "euclidean", "wasserstein"))
         for key in ("n_delays", "delay_interval", "starts"):
             if getattr(self, key) < 1:
                 raise DynalignError(f"DSA needs {key} >= 1, not {getattr(self, key)}.")
         _check_rank(self.rank)
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
             raise DynalignError(f"DSA needs ridge >= 0, not {self.ridge}.")
-        if self.distance not in ("angular", "euclidean", "wasserstein"):
-            raise DynalignError(f"distance={self.distance} is unknown; use angular, euclidean or wasserstein.")
-        if self.distance != "angular" and self.scale != "unit":
-            raise DynalignError(
-                f"scale={self.scale} is for angles; distance={self.distance} has none, so leave it out."
-            )
         if self.device is not None:
             _check_device(self.device)
 
@@ -192,7 +197,7 @@ class DSA(Metric):
             values[here] = self._measure([pairs[k] for k in here], int(size)).detach().cpu().numpy()
         return values
 
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
         """Return the distance as a tensor of no axes, through which gradients flow to ``x`` and ``y``.
 
         With it a network can be trained towards given dynamics. The best alignment is found as ever; at the optimum
@@ -202,7 +207,7 @@ class DSA(Metric):
 
         Parameters
         ----------
-        x, y : Tensor, shape (trials, time, units)
+        x, y : array or Tensor, shape (trials, time, units)
 
         Raises
         ------
@@ -213,7 +218,7 @@ class DSA(Metric):
         systems = []
         for states, where in ((x, "x"), (y, "y")):
             checked, size = check_states(states, where=where)
-            if states.requires_grad:
+            if isinstance(states, Tensor) and states.requires_grad:
                 scaled = states.to(self._device, torch.float64) / size
                 on_device = scaled - scaled.mean((0, 1))
             else:
@@ -248,6 +253,11 @@ class DSA(Metric):
             math.inf if c is None else float(self._between(a, c @ b @ c.mT)) for c in (found.best, found.runner_up)
         )
         return Explanation(best, reports[0], reports[1], starts=self.starts, at_best=found.at_best, gap=further - best)
+
+    @property
+    def triangle(self) -> bool:
+        """Holds at the optimum where ``rank`` is a number; systems of different ranks are padded pair by pair."""
+        return isinstance(self.rank, int)
 
     @property
     def _device(self) -> torch.device:

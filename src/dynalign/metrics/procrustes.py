@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,8 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynalign.errors import DynalignError
-from dynalign.metrics.base import Invariance, Metric, Scale, States, angle, check_matched, check_scale, check_states
+from dynalign.metrics.base import (
+    Invariance,
+    Metric,
+    Scale,
+    States,
+    angle,
+    check_distance,
+    check_matched,
+    check_size,
+    check_states,
+    distance_with_sizes,
+)
 
 _WEAK = 1e-8  # share of the largest singular value below which another has lost half of its digits
 
@@ -54,14 +63,21 @@ class Procrustes(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "procrustes"
+    title: ClassVar[str] = "Procrustes"
+    full_title: ClassVar[str] = "Procrustes distance"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Rotates and scales one network's trajectories onto the other's as well as possible, moment by moment, and "
+        "measures the angle that is left."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time, like CKA; and two networks that do the same at another speed, or through another route, "
+        "look as different as two that do different things."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_scale(self.scale)
-        if self.distance not in ("angular", "euclidean", "size-and-shape"):
-            raise DynalignError(f"distance={self.distance} is unknown; use angular, euclidean or size-and-shape.")
-        if self.distance != "angular" and self.scale != "unit":
-            raise DynalignError(f"scale={self.scale} needs distance=angular; {self.distance} is no angle.")
+        check_distance(self.distance, self.scale, ("angular", "euclidean", "size-and-shape"))
 
     @property
     def invariances(self) -> frozenset[Invariance]:
@@ -80,11 +96,8 @@ class Procrustes(Metric):
         states, size = check_states(x, where=where)
         norm = float(np.linalg.norm(states))
         states /= norm
-        numbers = np.finfo(np.float64)
-        if self.distance == "size-and-shape" and not numbers.tiny <= norm * size <= numbers.max:
-            raise DynalignError(
-                f"The norm of {where} is beyond the numbers of float64; multiply all systems by one factor."
-            )
+        if self.distance == "size-and-shape":
+            check_size(norm * size, where)
         return states, norm * size
 
     def distances(self, pairs: Sequence[tuple[tuple[States, float], tuple[States, float]]]) -> npt.NDArray[np.float64]:
@@ -95,14 +108,8 @@ class Procrustes(Metric):
         if self.distance == "angular":
             return superposed_angle(x, y, self.scale)
         rows_x, rows_y = _superpose(x, y)
-        if self.distance == "euclidean":
-            return float(np.linalg.norm(rows_x - rows_y))
-        # Over the larger norm, so that squares can neither overflow nor vanish.
-        largest = max(norm_x, norm_y)
-        left = largest * float(np.linalg.norm(rows_x * (norm_x / largest) - rows_y * (norm_y / largest)))
-        if not math.isfinite(left):
-            raise DynalignError("x and y are farther apart than float64 can tell; multiply all systems by one factor.")
-        return left
+        gap = float(np.linalg.norm(rows_x - rows_y))
+        return gap if self.distance == "euclidean" else distance_with_sizes(gap, norm_x, norm_y)
 
 
 def superposed_angle(x: States, y: States, scale: Scale) -> float:

@@ -9,13 +9,22 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 import torch
 from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Invariance, Metric, Scale, States, angle, check_matched, check_scale, check_states
+from dynalign.metrics.base import (
+    Invariance,
+    Metric,
+    Scale,
+    States,
+    angle_of_gap,
+    check_matched,
+    check_scale,
+    check_states,
+    gram_difference,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -72,6 +81,16 @@ class RSA(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "rsa"
+    title: ClassVar[str] = "RSA"
+    full_title: ClassVar[str] = "RSA, representational similarity analysis"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Tables for each network how far apart its activity patterns are for every two conditions, and measures the "
+        "angle between the two tables."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time; and directions with little variance, which hardly change how far apart two patterns are."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -163,9 +182,9 @@ class RSA(Metric):
             gap = float(np.linalg.norm(x.entries / x.norm - y.entries / y.norm))
         else:
             rows_x, rows_y = (z.patterns.reshape(len(z.diagonal), -1) / math.sqrt(z.norm) for z in (x, y))
-            diagonal, inners = x.diagonal / x.norm - y.diagonal / y.norm, _squared_difference(rows_x, rows_y)
+            diagonal, inners = x.diagonal / x.norm - y.diagonal / y.norm, gram_difference(rows_x, rows_y)
             gap = math.sqrt(max(_sum_of_squares(diagonal, inners, centred=self.comparison == "pearson"), 0.0))
-        return angle(gap, math.sqrt(max(4 - gap**2, 0.0)), self.scale)
+        return angle_of_gap(gap, self.scale)
 
 
 @dataclass(frozen=True)
@@ -198,16 +217,6 @@ def _sum_of_squares(diagonal: Array, inners: float, *, centred: bool) -> float:
         return float(2 * count * (diagonal @ diagonal) + 2 * total**2 + 4 * inners)
     deviations = diagonal - total / count
     return float(2 * count * (deviations @ deviations) + 4 * (inners - total**2 / (count - 1)))
-
-
-def _squared_difference(x: Array, y: Array) -> float:
-    """Return the sum of all squares of X Xᵀ - Y Yᵀ for two matrices with equally many rows."""
-    units = x.shape[1]
-    both = np.concatenate([x, y], axis=1)
-    if both.shape[0] > both.shape[1]:  # in an orthonormal basis of all columns the matrices are small
-        (both,) = scipy.linalg.qr(both, mode="r", overwrite_a=True, check_finite=False)
-        both = both[: both.shape[1]]
-    return float(np.square(both[:, :units] @ both[:, :units].T - both[:, units:] @ both[:, units:].T).sum())
 
 
 def _ranks(patterns: Array) -> Array:

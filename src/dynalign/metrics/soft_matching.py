@@ -14,7 +14,18 @@ import torch
 from scipy.optimize import linear_sum_assignment, linprog
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Invariance, Metric, Scale, States, angle, check_matched, check_scale, check_states
+from dynalign.metrics.base import (
+    Invariance,
+    Metric,
+    Scale,
+    States,
+    angle_of_gap,
+    check_distance,
+    check_matched,
+    check_size,
+    check_states,
+    distance_with_sizes,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -60,10 +71,21 @@ class SoftMatching(Metric):
     scale: Scale = "unit"
 
     name: ClassVar[str] = "soft_matching"
+    title: ClassVar[str] = "Soft matching"
+    full_title: ClassVar[str] = "Soft matching distance"
+    compares: ClassVar[Literal["dynamics", "geometry"]] = "geometry"
+    about: ClassVar[str] = (
+        "Matches the units of both networks as well as possible, in fractions where their numbers differ, and measures "
+        "the angle that is left between matched units."
+    )
+    blind_spot: ClassVar[str] = (
+        "The order of time; and what a population does together: two networks that do the same with other mixtures of "
+        "units look different."
+    )
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_distance(self.distance, self.scale)
+        check_distance(self.distance, self.scale, ("angular", "size-and-shape"))
 
     @property
     def invariances(self) -> frozenset[Invariance]:
@@ -96,41 +118,10 @@ class SoftMatching(Metric):
         first, second, weights = _best_matching(units_x @ units_y.T)
         # From the differences of matched units, which keep the digits near 0 that their inner products would cancel.
         squares = [np.square(units_x[i] - units_y[j]).sum() for i, j in zip(first, second, strict=True)]
-        return transport_distance(math.sqrt(weights @ squares), size_x, size_y, self.distance, self.scale)
-
-
-def check_distance(distance: str, scale: str) -> None:
-    """Raise a DynalignError for a distance or scale that a transport distance does not have."""
-    check_scale(scale)
-    if distance not in ("angular", "size-and-shape"):
-        raise DynalignError(f"distance={distance} is unknown; use angular or size-and-shape.")
-    if distance != "angular" and scale != "unit":
-        raise DynalignError(f"scale={scale} needs distance=angular; {distance} is no angle.")
-
-
-def check_size(size: float, where: str) -> None:
-    """Raise a DynalignError for a size that float64 cannot tell from 0 or from infinity."""
-    numbers = np.finfo(np.float64)
-    if not numbers.tiny <= size <= numbers.max:
-        raise DynalignError(
-            f"The size of {where} is beyond the numbers of float64; multiply all systems by one factor."
-        )
-
-
-def transport_distance(gap: float, size_x: float, size_y: float, distance: str, scale: Scale) -> float:
-    """Return the distance of two systems whose distance is ``gap`` when both are scaled to size 1.
-
-    Raises
-    ------
-    DynalignError
-        If it is beyond the numbers of float64.
-    """
-    if distance == "angular":
-        return angle(gap, math.sqrt(max(4 - gap**2, 0.0)), scale)
-    distant = math.hypot(size_x - size_y, math.sqrt(size_x) * math.sqrt(size_y) * gap)
-    if not math.isfinite(distant):
-        raise DynalignError("x and y are farther apart than float64 can tell; multiply all systems by one factor.")
-    return distant
+        gap = math.sqrt(weights @ squares)
+        if self.distance == "angular":
+            return angle_of_gap(gap, self.scale)
+        return distance_with_sizes(gap, size_x, size_y)
 
 
 def _best_matching(overlaps: Array) -> tuple[list[int], list[int], Array]:

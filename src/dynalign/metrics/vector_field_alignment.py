@@ -32,12 +32,12 @@ from torch import Tensor
 from dynalign.metrics.orthogonal_ascent import conjugate, newton_steps, orthonormalised, power_steps
 
 _ROUND = 48  # starts of a pair that climb together
-_AGREE = 3  # starts that must have ended at the best value before a pair counts as solved
+_AGREE = 5  # starts that must have ended at the best value before a pair counts as solved
 _SAME = 5e-6  # values of f that differ by less are one optimum, in single precision
 # Newton steps, Hessian products per step at most, and how many times what its quadratic model promises a start is
 # trusted to gain: one that would even so not reach the pair's best goes no further. These numbers, and those above,
 # solved the most pairs of trained networks in a given time.
-_STAGES = ((4, 3, 2), (4, 4, 2), (4, 6, 2), (4, 8, 2), (20, 12, 0))
+_STAGES = ((4, 3, 3), (4, 4, 3), (4, 6, 3), (4, 8, 3), (20, 12, 0))
 _ANGLE = 1e-7  # radians of error at which an alignment is finished
 _CACHE = 2**18  # matrix elements that are worked on at once
 
@@ -68,7 +68,7 @@ class Frame:
         """Return the eigenbases that round ``number`` starts from, shape (_ROUND / 2, n, n)."""
         if number not in self._bases:
             functions = _equivariants(self.turned)
-            generator = torch.Generator().manual_seed(hash((self.seed, number)))
+            generator = torch.Generator().manual_seed(1000 * self.seed + number)
             weights = torch.randn(_ROUND // 2, len(functions), generator=generator, dtype=functions.dtype)
             weights[:, 0] = weights[:, 0].abs() + 0.5  # the symmetric part says most
             mixtures = torch.tensordot(weights.to(functions.device), functions, dims=1)
@@ -128,7 +128,7 @@ def align(first: Sequence[Frame], second: Sequence[Frame], *, starts: int) -> Te
 
 def optima(first: Frame, second: Frame, *, starts: int) -> Optima:
     """Let all starts of one pair climb, also where ``align`` would know enough, and return what they found."""
-    rounds = [_round([first], [second], number, starts) for number in range(math.ceil(starts / _ROUND))]
+    rounds = [_round([first], [second], number, starts, patient=True) for number in range(math.ceil(starts / _ROUND))]
     ends, values = (torch.cat(parts, dim=1)[0] for parts in zip(*rounds, strict=True))
     lower = values.where(values < values.max() - _SAME, -math.inf)
     picked = ends[[int(values.argmax()), int(lower.argmax())]]
@@ -137,10 +137,12 @@ def optima(first: Frame, second: Frame, *, starts: int) -> Optima:
     return Optima(best, runner_up if at_best < len(values) else None, at_best)
 
 
-def _round(first: Sequence[Frame], second: Sequence[Frame], number: int, starts: int) -> tuple[Tensor, Tensor]:
+def _round(
+    first: Sequence[Frame], second: Sequence[Frame], number: int, starts: int, *, patient: bool = False
+) -> tuple[Tensor, Tensor]:
     """Climb from the starting points of round ``number``; return ends (pairs, points, n, n) and f (pairs, points).
 
-    A start from which its pair's best is out of reach is given up where it stands.
+    Unless ``patient``, a start from which its pair's best is out of reach is given up where it stands.
     """
     a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
     c = _starting_points(first, second, a, b, number)[:, : starts - number * _ROUND].float()
@@ -149,8 +151,8 @@ def _round(first: Sequence[Frame], second: Sequence[Frame], number: int, starts:
     pair = torch.arange(pairs, device=c.device).repeat_interleave(points)
     c = c.flatten(0, 1)
     value = c.new_empty(len(c))
-    for some in _batches(c):
-        c[some] = power_steps(a[pair[some]], b[pair[some]], c[some], steps=8)
+    for batch in _batches(c):
+        c[batch] = power_steps(a[pair[batch]], b[pair[batch]], c[batch], steps=8)
     going = torch.arange(len(c), device=c.device)
     for steps, inner, hope in _STAGES:
         gain = torch.empty_like(value)
@@ -158,8 +160,9 @@ def _round(first: Sequence[Frame], second: Sequence[Frame], number: int, starts:
             some = going[batch]
             climb = newton_steps(a[pair[some]], b[pair[some]], c[some], steps=steps, inner=inner, angle=1e-5)
             c[some], value[some], gain[some] = climb
-        best = value.view(pairs, points).amax(dim=1)
-        going = going[value[going] + hope * gain[going] >= best[pair[going]] - _SAME]
+        if not patient:
+            best = value.view(pairs, points).amax(dim=1)
+            going = going[value[going] + hope * gain[going] >= best[pair[going]] - _SAME]
     return c.view(pairs, points, *c.shape[1:]), value.view(pairs, points)
 
 

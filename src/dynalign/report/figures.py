@@ -26,9 +26,9 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from dynalign.errors import DynalignError
+from dynalign.report.metric_texts import figure_title
 
 UNITS = "dissimilarity (angle / (π/2))"
-TITLES = {"dsa": "DSA · dynamics", "cka": "CKA · geometry", "procrustes": "Procrustes · geometry"}
 
 # Okabe & Ito's palette, which people who see colours differently can tell apart. Black and yellow are left out:
 # one vanishes on a dark page, the other on a light one.
@@ -171,7 +171,7 @@ def matrix_figure(names: Sequence[str], matrix: npt.ArrayLike, metric: str) -> F
     bar.set_label(UNITS, fontsize=8.5)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    _titled(axes, metric)
+    _titled(axes, figure_title(metric))
     return figure
 
 
@@ -187,12 +187,12 @@ def learning_figure(
     styles : mapping of run to RunStyle, optional
         From ``run_styles``; by default those of the runs in the table.
     columns : int, optional
-        Panels side by side; by default at most 3.
+        Panels side by side; by default at most 3, so that no row is nearly empty.
     """
     rows = table[table["comparison"] == "learning"]
     metrics = list(rows["metric"].unique())
     chosen = run_styles(rows) if styles is None else styles
-    panels = _panels(len(metrics), columns or min(3, max(1, len(metrics))))
+    panels = _panels(len(metrics), columns or {0: 1, 1: 1, 2: 2, 4: 2}.get(len(metrics), 3))
     references = [str(name) for name in rows["reference"].unique()]
     whom = _whom(references)
     for axes, metric in zip(panels, metrics, strict=False):
@@ -214,7 +214,7 @@ def learning_figure(
         axes.set_ylabel(f"dissimilarity to {whom}\n(angle / (π/2))")
         axes.set_ylim(0, _above(rows.loc[rows["metric"] == metric, "dissimilarity"]))
         _tidy(axes)
-        _titled(axes, metric)
+        _titled(axes, figure_title(metric))
     _legend(panels[0], {str(run): chosen.get(str(run), RunStyle()) for run in rows["run"].unique()})
     return _owner(panels[0])
 
@@ -323,7 +323,7 @@ def embedding_figure(
     axes.set_aspect("equal", adjustable="box")
     axes.locator_params(nbins=5)
     _tidy(axes, whole=False)
-    _titled(axes, f"{TITLES.get(metric, metric)}: map")
+    _titled(axes, f"{figure_title(metric)}: map")
     if named:
         _name_points(axes, _shortened(names), points)
     elif chosen:
@@ -464,8 +464,8 @@ def _panels(count: int, columns: int) -> list[Axes]:
     return list(grid)
 
 
-def _titled(axes: Axes, metric: str) -> None:
-    axes.set_title(_plain(TITLES.get(metric, metric)), fontsize=10.5, loc="left", fontweight="semibold")
+def _titled(axes: Axes, title: str) -> None:
+    axes.set_title(_plain(title), fontsize=10.5, loc="left", fontweight="semibold")
 
 
 def _tidy(axes: Axes, *, whole: bool = True) -> None:

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 
 from dynalign.report.failure import Failure
 from dynalign.report.figures import (
-    TITLES,
     RunStyle,
     embedding_figure,
     history_figure,
@@ -27,6 +26,7 @@ from dynalign.report.figures import (
     pairwise_matrix,
     run_styles,
 )
+from dynalign.report.metric_texts import guide, title
 from dynalign.store import write_atomically
 
 _SCREEN = 96  # CSS pixels per inch
@@ -39,30 +39,6 @@ _DARK = {"figure.facecolor": "#1d232c", "axes.facecolor": "#1d232c"} | dict.from
     ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
     "#e6eaf0",
 )
-
-_METRICS = {
-    "dsa": (
-        "DSA, dynamical similarity analysis",
-        "Fits a linear operator to each network's delay-embedded states, which says how a state leads to the next, and "
-        "measures the angle between the two operators after the best rotation of one onto the other.",
-        "Where the trajectories lie, how large they are, and any dynamics that the chosen delays and rank cannot hold. "
-        "It can exceed 1 where even the best rotation leaves two operators opposed.",
-    ),
-    "cka": (
-        "CKA, centred kernel alignment",
-        "Asks of every two moments, in any two trials, whether both networks find them alike, and measures the angle "
-        "between the two tables of answers.",
-        "The order of time: shuffle the moments of both networks in the same way and nothing changes. Directions with "
-        "little variance hardly count, however much the network uses them.",
-    ),
-    "procrustes": (
-        "Procrustes distance",
-        "Rotates and scales one network's trajectories onto the other's as well as possible, moment by moment, and "
-        "measures the angle that is left.",
-        "The order of time, like CKA; and two networks that do the same at another speed, or through another route, "
-        "look as different as two that do different things.",
-    ),
-}  # name, what it does, what it is blind to
 
 _CONSTANT = {"task": "task", "curriculum": "curriculum", "noise": "noise", "perturbation": "noise on", "seed": "seed"}
 
@@ -137,10 +113,7 @@ def write_report(
         failures=failures,
         meta=meta,
         configs=configs,
-        guide=[
-            _METRICS.get(metric, (TITLES.get(metric, metric), "A dissimilarity from 0 (the same) to 1.", ""))
-            for metric in (measured or _METRICS)
-        ],
+        guide=[guide(metric) for metric in measured],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda target: target.write_text(html, encoding="utf-8"))
@@ -211,12 +184,8 @@ def _numbers(runs: pd.DataFrame, measured: Sequence[str], failures: Sequence[Fai
             shown.append((f"{best:.0%}", "of the ideal observer's accuracy" + (", median" if len(runs) > 1 else "")))
         shown.append((duration(float(runs["seconds"].sum())), "of computing"))
     if measured:
-        shown.append((", ".join(_short(metric) for metric in measured), "compared by"))
+        shown.append((", ".join(title(metric) for metric in measured), "compared by"))
     return shown
-
-
-def _short(metric: str) -> str:
-    return {"dsa": "DSA", "cka": "CKA", "procrustes": "Procrustes"}.get(metric, metric)
 
 
 def _columns(runs: pd.DataFrame) -> tuple[list[tuple[str, Any]], list[tuple[str, str]]]:
@@ -266,7 +235,7 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
         which = f" ({worst['run']})" if len(own) > 1 and worst["dissimilarity"] >= 0.0005 else ""
         what = "The largest distance of a network" if len(own) > 1 else "The network's distance"
         text += f" {what} to itself, which should be 0, is {number(worst['dissimilarity'])}{which}."
-    return [{"metric": _short(metric), "text": text.strip()}] if text else []
+    return [{"metric": title(metric), "text": text.strip()}] if text else []
 
 
 def _matrix(table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]) -> list[dict[str, Any]]:
@@ -276,7 +245,7 @@ def _matrix(table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]) ->
     whole = len(names) >= 3 and bool(np.isfinite(matrix).all())
     return [
         {
-            "metric": _short(metric),
+            "metric": title(metric),
             "names": names,
             "rows": list(zip(names, matrix.tolist(), strict=True)),
             "picture": _picture(lambda: matrix_figure(names, matrix, metric)),

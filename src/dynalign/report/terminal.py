@@ -18,6 +18,7 @@ from dynalign.report.figures import pairwise_matrix
 
 _FEW = 6  # runs up to which the comparisons fit in the terminal
 _BLOCK = 10  # pairs side by side
+_BESIDE = 4  # metrics beside what else there is to say of a run
 _MANY = 30  # runs beyond which the rest is left to the report
 
 
@@ -47,7 +48,8 @@ def print_summary(
     names = [str(run) for run in runs["run"]] if len(runs) else []
     if names:
         console.print(_legend(table), style="dim", highlight=False, markup=False)
-        console.print(_runs_table(runs.iloc[:_MANY], table))
+        for block in _runs_tables(runs.iloc[:_MANY], table):
+            console.print(block)
         if len(names) > _MANY:
             console.print(f"... and {len(names) - _MANY} more runs, which the report shows.")
     pairs = table[table["comparison"] == "pairwise"]
@@ -75,27 +77,34 @@ def _legend(table: pd.DataFrame) -> str:
     return f"accuracy/the ideal observer's{about}"
 
 
-def _runs_table(runs: pd.DataFrame, table: pd.DataFrame) -> Table:
+def _runs_tables(runs: pd.DataFrame, table: pd.DataFrame) -> list[Table]:
+    """Return a row per run: what it is, and its last dissimilarities; a second table where those are many."""
     learning = table[table["comparison"] == "learning"]
     metrics = [str(metric) for metric in learning["metric"].unique()]
+    first = _runs_table(runs, learning, metrics[:_BESIDE], whole=True)
+    return [first, _runs_table(runs, learning, metrics[_BESIDE:], whole=False)] if metrics[_BESIDE:] else [first]
+
+
+def _runs_table(runs: pd.DataFrame, learning: pd.DataFrame, metrics: Sequence[str], *, whole: bool) -> Table:
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown.add_column("#", justify="right", style="dim", no_wrap=True)
     shown.add_column("run", overflow="fold", min_width=16)
-    for name in ("accuracy", "epochs", *metrics):
+    for name in (*(("accuracy", "epochs") if whole else ()), *metrics):
         shown.add_column(name, justify="right", no_wrap=name not in metrics, overflow="fold")
-    shown.add_column("status", no_wrap=True)
-    shown.add_column("time", justify="right", no_wrap=True)
+    if whole:
+        shown.add_column("status", no_wrap=True)
+        shown.add_column("time", justify="right", no_wrap=True)
     for place, run in enumerate(runs.to_dict("records"), start=1):
         mine = learning[learning["run"] == run["run"]].sort_values("epoch", kind="stable")
         last = dict(zip(mine["metric"], mine["dissimilarity"], strict=True))
+        accuracy = f"{_value(run['accuracy'])}/{_value(run['ideal_accuracy'])}"
+        seconds = f"{run['seconds']:.{1 if run['seconds'] < 100 else 0}f} s"
         shown.add_row(
             str(place),
             Text(str(run["run"])),
-            f"{_value(run['accuracy'])}/{_value(run['ideal_accuracy'])}",
-            str(run["epochs"]),
+            *((accuracy, str(run["epochs"])) if whole else ()),
             *(_value(last.get(metric)) for metric in metrics),
-            Text(str(run["status"])),
-            f"{run['seconds']:.{1 if run['seconds'] < 100 else 0}f} s",
+            *((Text(str(run["status"])), seconds) if whole else ()),
         )
     return shown
 
@@ -107,7 +116,7 @@ def _pairs_tables(pairs: pd.DataFrame, names: Sequence[str]) -> list[Table]:
     blocks = []
     for start in range(0, len(couples), _BLOCK):
         shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        shown.add_column("metric", overflow="fold", max_width=12)
+        shown.add_column("metric", overflow="fold", max_width=13)
         for i, j in couples[start : start + _BLOCK]:
             shown.add_column(f"{i + 1}–{j + 1}", justify="right", no_wrap=True)
         for metric, (known, matrix) in matrices.items():
