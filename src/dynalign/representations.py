@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dynalign.errors import DynalignError
+from dynalign.metrics import Metric
 from dynalign.tasks import PERIODS, Task, Trials
 
 States = npt.NDArray[np.floating]
@@ -145,3 +146,13 @@ def _project(states: States, fitted_on: Sequence[States], components: int) -> St
     # In the precision of the states, by which a metric knows what is signal and what is rounding.
     projected: States = ((states.astype(np.float64) - mean) @ leading).astype(states.dtype)
     return projected
+
+
+def check_components(metrics: Sequence[Metric], components: int | None) -> None:
+    """Raise a DynalignError for a metric that looks at single units where it would be shown principal components."""
+    for metric in metrics:
+        if components is not None and "rotation" not in metric.invariances:
+            raise DynalignError(
+                f"metric={metric.name}, as it is set, looks at single units, but representation.components="
+                f"{components} turns them into principal components; use representation.components=null."
+            )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import CKA, DSA, Procrustes
+from dynalign.metrics import CKA, DSA, Procrustes, SoftMatching
 from dynalign.training import DissimilarityTracker, DissimilarityWarning
 
 RNG = np.random.default_rng(0)
@@ -81,3 +81,11 @@ def test_first_checkpoint_fails_loudly_later_ones_are_noted() -> None:
 def test_bad_settings(metrics: list, reference: str, message: str) -> None:
     with pytest.raises(DynalignError, match=message):
         DissimilarityTracker(metrics, reference=reference)
+
+
+def test_single_units_are_not_compared_as_principal_components() -> None:
+    with pytest.raises(DynalignError, match="soft_matching, as it is set, looks at single units, but .*components=20"):
+        DissimilarityTracker([SoftMatching()])
+    found = values(DissimilarityTracker([SoftMatching()], components=None))
+    assert found[0] == pytest.approx(0, abs=1e-9)
+    assert found[1] > 0.1

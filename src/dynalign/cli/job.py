@@ -13,11 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli.build import build
 from dynalign.cli.schema import check_config
-from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 from dynalign.models import SequenceModel
 from dynalign.perturbations import InputNoise, Perturbation
-from dynalign.representations import Representation
+from dynalign.representations import Representation, check_components
 from dynalign.store import RunStore, read_json
 from dynalign.studies import Final, RunLabel
 from dynalign.training import REFERENCES, DissimilarityCallback, Run, RunSpec, load
@@ -90,7 +89,7 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
     curriculum = build(config.curriculum)
     representation = build(config.representation)
     metrics = [build(node) for node in config.metric.values()]
-    _check_components(metrics, representation)
+    check_components(metrics, representation.components)
     label = RunLabel(
         run=_name(choices, config, overrides),
         model=str(choices["model"]),
@@ -117,16 +116,6 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
         store=RunStore(root / str(config.store)),
         callbacks=[build(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
     )
-
-
-def _check_components(metrics: Sequence[Metric], representation: Representation) -> None:
-    """Raise a DynalignError for a metric that looks at single units where it would be shown principal components."""
-    for metric in metrics:
-        if representation.components is not None and "rotation" not in metric.invariances:
-            raise DynalignError(
-                f"metric={metric.name}, as it is set, looks at single units, but representation.components="
-                f"{representation.components} turns them into principal components; use representation.components=null."
-            )
 
 
 def build_spec(determining: Mapping[str, Any], perturbation: Perturbation) -> RunSpec:

@@ -15,7 +15,7 @@ import torch
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
-from dynalign.representations import States, reduce_units
+from dynalign.representations import States, check_components, reduce_units
 
 Basis = Literal["own", "common"]
 REFERENCES = ("initial", "previous", "final")
@@ -53,7 +53,8 @@ class DissimilarityTracker:
     Raises
     ------
     DynalignError
-        If the reference is unknown, no metric is given, or two metrics have the same name.
+        If the reference is unknown, no metric is given, two metrics have the same name, or one looks at single units
+        while ``components`` are kept.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class DissimilarityTracker:
             raise DynalignError(
                 f"reference={reference} is unknown; use one of {', '.join(REFERENCES)}, or an array of states."
             )
+        check_components(metrics, components)
         self.metrics = list(metrics)
         self.reference = reference if isinstance(reference, str) else "elsewhere"
         self.components, self.basis = components, basis
