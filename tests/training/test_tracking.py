@@ -84,7 +84,7 @@ def test_bad_settings(metrics: list, reference: str, message: str) -> None:
 
 
 def test_single_units_are_not_compared_as_principal_components() -> None:
-    with pytest.raises(DynalignError, match="soft_matching, as it is set, looks at single units, but .*components=20"):
+    with pytest.raises(DynalignError, match=r"soft_matching, as it is set, looks at single units, but .*components=20"):
         DissimilarityTracker([SoftMatching()])
     found = values(DissimilarityTracker([SoftMatching()], components=None))
     assert found[0] == pytest.approx(0, abs=1e-9)
