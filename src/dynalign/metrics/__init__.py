@@ -4,8 +4,8 @@ from dynalign.metrics.base import Metric
 from dynalign.metrics.causal_ot import CausalOT
 from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
-from dynalign.metrics.dsa import DSA
-from dynalign.metrics.hankel_dmd import HankelDMD
+from dynalign.metrics.dsa import DSA, Explanation
+from dynalign.metrics.hankel_dmd import ConditionWarning
 from dynalign.metrics.pairwise import against, pairwise
 from dynalign.metrics.procrustes import Procrustes
 from dynalign.metrics.rsa import RSA
@@ -19,7 +19,8 @@ __all__ = [
     "RSA",
     "SVCCA",
     "CausalOT",
-    "HankelDMD",
+    "ConditionWarning",
+    "Explanation",
     "Metric",
     "Procrustes",
     "SoftMatching",
