@@ -102,3 +102,13 @@ def test_more_starts_never_lose_and_the_seed_decides() -> None:
     a, b = rng.normal(size=(2, 6, 8, 8))
     assert (best(a, b, starts=60) >= best(a, b, starts=12) - 1e-9).all()
     np.testing.assert_array_equal(best(a, b, seed=5), best(a, b, seed=5))
+
+
+def test_starts_turn_with_the_operators() -> None:
+    # So few starts that most pairs end at some other optimum than the best: it must be the same one after a rotation.
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(2, 20, 12, 12))
+    turns = np.stack([ortho_group.rvs(12, random_state=seed) for seed in range(20)])
+    found = best(a, b, starts=2)
+    np.testing.assert_allclose(best(a, turns @ b @ turns.swapaxes(1, 2), starts=2), found, atol=1e-9)
+    assert (found < best(a, b) - 1e-6).sum() > 5

@@ -226,12 +226,14 @@ def _starting_points(first: Sequence[Frame], second: Sequence[Frame], a: Tensor,
 
 
 def _best_signs(overlap: Tensor) -> Tensor:
-    """Return signs s, shape (..., n, 1), with a large s·W s: those of W's leading eigenvector, mended flip by flip."""
+    """Return signs s, shape (..., n, 1), with a large s·W s: those of W's leading eigenvector, mended flip by flip.
+
+    The iteration starts from one axis: the same points come out, whichever signs an eigenbasis came with.
+    """
     n = overlap.shape[-1]
-    shift = overlap.abs().sum(-1).amax(-1)[..., None, None] / 3  # makes the leading eigenvalue the largest in size
-    vector = torch.linspace(1, 1.1, n, dtype=overlap.dtype, device=overlap.device)[:, None].expand(
-        *overlap.shape[:-1], 1
-    )
+    sums = overlap.abs().sum(-1, keepdim=True)
+    shift = sums.amax(-2, keepdim=True) / 3  # makes the leading eigenvalue the largest in size
+    vector = torch.zeros_like(sums).scatter_(-2, sums.argmax(-2, keepdim=True), 1.0)
     for _ in range(16):
         vector = overlap @ vector + shift * vector
         vector = vector / torch.linalg.vector_norm(vector, dim=-2, keepdim=True).clamp_min(1e-300)
