@@ -1,4 +1,4 @@
-"""What a metric is, and the one input check that all metrics share."""
+"""What a metric is, and what metrics share: the input checks, and distances that keep their digits near 0."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Invariance, Metric, Scale, check_distance, check_states, precision
+from dynalign.metrics.base import Metric, Scale, check_distance, check_states, precision
 from dynalign.metrics.hankel_dmd import Embedding, HankelDMD, Rank, fit_hankel_dmd, prediction_error
 from dynalign.metrics.vector_field_alignment import Frame, align, frame, optima
 
@@ -180,9 +180,9 @@ class DSA(Metric):
             _check_device(self.device)
 
     @property
-    def invariances(self) -> frozenset[Invariance]:
-        """Rotation, scale and translation; the whitened coordinates of the fit see none of them."""
-        return frozenset({"rotation", "scale", "translation"})
+    def triangle(self) -> bool:
+        """Holds at the optimum where ``rank`` is a number; systems of different ranks are padded pair by pair."""
+        return isinstance(self.rank, int)
 
     def prepare(self, x: npt.ArrayLike | Tensor, *, where: str = "x") -> System:
         """Return the fitted operator (rank, rank)."""
@@ -253,11 +253,6 @@ class DSA(Metric):
             math.inf if c is None else float(self._between(a, c @ b @ c.mT)) for c in (found.best, found.runner_up)
         )
         return Explanation(best, reports[0], reports[1], starts=self.starts, at_best=found.at_best, gap=further - best)
-
-    @property
-    def triangle(self) -> bool:
-        """Holds at the optimum where ``rank`` is a number; systems of different ranks are padded pair by pair."""
-        return isinstance(self.rank, int)
 
     @property
     def _device(self) -> torch.device:
