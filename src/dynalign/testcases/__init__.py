@@ -1,0 +1,32 @@
+"""Tests of metrics by systems whose dynamics are known."""
+
+from dynalign.testcases.base import Comparison, Criterion, LostError, Material, Panel, TestCase
+from dynalign.testcases.composition import Composition
+from dynalign.testcases.families import Families
+from dynalign.testcases.invariances import Invariances
+from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard
+from dynalign.testcases.measure import Measured, as_rows, measure
+from dynalign.testcases.noise import Noise
+from dynalign.testcases.protocol import Protocol
+from dynalign.testcases.workers import Workers
+
+__all__ = [
+    "Cell",
+    "Comparison",
+    "Composition",
+    "Criterion",
+    "Families",
+    "Invariances",
+    "Leaderboard",
+    "LostError",
+    "Material",
+    "Measured",
+    "Noise",
+    "Panel",
+    "Protocol",
+    "TestCase",
+    "Workers",
+    "as_rows",
+    "build_leaderboard",
+    "measure",
+]
