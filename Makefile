@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
+READY_PEERS := $(VENV)/.ready-peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train test format clean
+.PHONY: help setup sweep train testcase leaderboard test format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -19,6 +20,12 @@ sweep: $(READY) ## the main job: rnn and mamba, without and with noise; SWEEP=".
 
 train: $(READY) ## one network with the defaults; RUN="..." sets overrides
 	$(BIN)/python train.py $(RUN)
+
+testcase: $(READY) ## the test case of metrics: every metric on every case; TESTCASE="..." sets overrides
+	$(BIN)/python testcase.py $(TESTCASE)
+
+leaderboard: $(READY_PEERS) ## write docs/leaderboard.md and the README's table anew, with three seeds; takes a while
+	$(BIN)/python testcase.py -m seed=0,1,2 publish=true
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .
@@ -44,6 +51,10 @@ $(READY): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) ..."
 	$(PIP) -c constraints.txt setuptools torch==2.13.0
 	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(READY_PEERS): $(READY)
+	$(PIP) -c constraints.txt -e ".[peers]"
 	@touch $@
 
 $(READY_TEST): $(READY)

@@ -40,9 +40,14 @@ class Estimate:
         return self._percentile(100 - _TAIL)
 
     def __sub__(self, other: Estimate) -> Estimate:
-        """Return the difference, replicate by replicate: paired, if both come from the same weights."""
+        """Return the difference, replicate by replicate: paired, if both come from the same weights.
+
+        Two that are equally infinite differ by 0.
+        """
+        both = [np.append(each.value, each.draws) for each in (self, other)]
         with np.errstate(invalid="ignore"):  # infinite less infinite
-            return Estimate(self.value - other.value, self.draws - other.draws)
+            gaps = np.where(both[0] == both[1], 0.0, both[0] - both[1])
+        return Estimate(float(gaps[0]), gaps[1:])
 
     def _percentile(self, share: float) -> float:
         known = self.draws[~np.isnan(self.draws)]

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from dynalign.cli import ROOT
+from dynalign.cli import ROOT, testcase
 from dynalign.cli.job import build_job
 from dynalign.cli.overrides import check_overrides
 from dynalign.cli.schema import check_config
@@ -51,6 +51,88 @@ def test_slips(typed: list[str], message: str) -> None:
 )
 def test_what_is_right_passes(typed: list[str]) -> None:
     check_overrides(typed, CONF, "train")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
+        (["-m", "testcase=families,nois"], r"testcase=nois is unknown; did you mean noise\?"),
+        (["protocol=publishd"], "did you mean published"),
+        (["testcase.noise.level=[1]"], r"no setting testcase.noise.level in conf/testcase.yaml; did you mean"),
+        (["testcase=families", "testcase.noise.levels=[1]"], "no setting testcase.noise.levels"),
+        (["limitt=3"], r"did you mean limit\?"),
+        (["model=rnn"], "model is no choice of testcase.py; there is logger, metric, protocol, search, testcase"),
+        (["experiment=study"], "experiment is no choice of testcase.py"),
+    ],
+)
+def test_slips_of_the_test_case(typed: list[str], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        check_overrides(typed, CONF, "testcase")
+
+
+def test_a_choice_of_the_other_command_is_refused() -> None:
+    with pytest.raises(DynalignError, match=r"testcase is no choice of train\.py"):
+        check_overrides(["testcase=noise"], CONF, "train")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["-m", "metric=dsa,cka,procrustes", "testcase=families,noise,composition", "seed=0,1,2"],
+        ["metric=[dsa,dsa_metric]", "testcase=families", "protocol=published", "limit=3"],
+        ["-m", "metric=dsa", "metric.dsa.rank=3,10,20", "testcase=noise", "testcase.noise.levels=[0.1,0.2]"],
+        ["-m", "search=dsa", "hydra.sweeper.n_trials=3"],
+    ],
+)
+def test_what_is_right_passes_as_a_test_case(typed: list[str]) -> None:
+    check_overrides(typed, CONF, "testcase")
+
+
+def the_case(tmp_path: Path, *overrides: str) -> testcase.Job:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("testcase", overrides=[f"store={tmp_path}", *overrides], return_hydra_config=True)
+    choices = config.hydra.runtime.choices
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    return testcase.build_job(config, choices=choices, root=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["metric.cka.kernel=3"], "metric.cka.kernel=3 in conf/metric/cka.yaml has the wrong type"),
+        (
+            ["+metric.cka.kernal=rbf"],
+            "metric.cka.kernal is no setting of CKA .conf/metric/cka.yaml.; did you mean kernel",
+        ),
+        (["testcase.noise.levels=[0.3,0.1]"], "must rise"),
+        (["testcase.noise.families=[ring,lien]"], "no family lien"),
+        (["testcase.composition.pairs_per_kind=0"], "pairs_per_kind=0 must be at least 1"),
+        (["protocol.trials=0"], "trials >= 1"),
+        (["protocol.starts=same"], "protocol.starts='same' in conf/protocol/corrected.yaml has the wrong type"),
+        (["seed=-1"], "seed=-1 must be a whole number >= 0"),
+        (["seed=0.5"], "seed=0.5 must be a whole number"),
+        (["limit=0"], "limit=0 must be a number of seconds above 0"),
+        (["objective=composition.rho"], "objective=composition.rho is no criterion of these test cases; did you mean"),
+        (["metric=[]"], "choose at least one metric"),
+    ],
+)
+def test_settings_of_a_test_case_are_checked(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        the_case(tmp_path, *overrides)
+
+
+def test_the_objective_is_the_first_headline_unless_named(tmp_path: Path) -> None:
+    assert the_case(tmp_path).objective == ("families", "auc")
+    assert the_case(tmp_path, "testcase=composition").objective == ("composition", "rho_unordered")
+    assert the_case(tmp_path, "objective=composition.fall").objective == ("composition", "fall")
+
+
+def test_two_settings_of_one_metric_do_not_fit_into_a_table_of_runs(tmp_path: Path) -> None:
+    with pytest.raises(DynalignError, match=r"metric=\[dsa,dsa_low_rank\] are both dsa"):
+        job(tmp_path, "metric=[dsa,dsa_low_rank]")
 
 
 def job(tmp_path: Path, *overrides: str):

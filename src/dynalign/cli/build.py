@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 
 from dynalign.errors import DynalignError
 
@@ -18,3 +19,10 @@ def build(node: Any, **arguments: Any) -> Any:
         if isinstance(error.__cause__, DynalignError):
             raise error.__cause__ from None
         raise
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """Return a node as a plain dictionary, with all its references resolved."""
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}

@@ -11,8 +11,9 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from dynalign.cli.build import build
-from dynalign.cli.schema import check_config
+from dynalign.cli.build import build, plain
+from dynalign.cli.schema import check_config, config_files
+from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 from dynalign.models import SequenceModel
 from dynalign.perturbations import InputNoise, Perturbation
@@ -61,6 +62,13 @@ class Job:
             "reference": reference,
         }
 
+    @property
+    def ideal_accuracy(self) -> float:
+        """The accuracy of the ideal observer, who sees the inputs with their noise."""
+        noise = self.spec.perturbation
+        extra = noise.std if noise.name == "input" else 0.0
+        return float(self.spec.task.ideal_accuracy(self.spec.target, extra_noise=extra))
+
     def final(self, run: Run) -> Final:
         """The trained network, for comparisons with others."""
         return Final(self.label.run, self.identity, lambda: run.states(run.epochs[-1], self.representation))
@@ -83,12 +91,13 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
     DynalignError
         For an unknown or ill-typed key, and for combinations that have no meaning.
     """
-    check_config(config, _files(choices, config))
+    check_config(config, config_files(choices, config))
     task = build(config.task)
     perturbation = build(config.perturbation)
     curriculum = build(config.curriculum)
     representation = build(config.representation)
     metrics = [build(node) for node in config.metric.values()]
+    check_names(config.metric, metrics)
     check_components(metrics, representation.components)
     label = RunLabel(
         run=_name(choices, config, overrides),
@@ -107,15 +116,25 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequ
         label=label,
         spec=spec,
         metrics=metrics,
-        metric_configs={
-            metric.name: node for metric, node in zip(metrics, _plain(config.metric).values(), strict=True)
-        },
+        metric_configs={metric.name: node for metric, node in zip(metrics, plain(config.metric).values(), strict=True)},
         representation=representation,
-        representation_config=_plain(config.representation),
+        representation_config=plain(config.representation),
         reference=str(config.reference),
         store=RunStore(root / str(config.store)),
         callbacks=[build(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
     )
+
+
+def check_names(nodes: Sequence[str], metrics: Sequence[Metric]) -> None:
+    """Raise a DynalignError if two of the metrics, from configs of these names, are called the same in tables."""
+    for index, metric in enumerate(metrics):
+        for earlier in range(index):
+            if metrics[earlier].name == metric.name:
+                first, second = list(nodes)[earlier], list(nodes)[index]
+                raise DynalignError(
+                    f"metric=[{first},{second}] are both {metric.name}, with other settings, and one table cannot tell "
+                    "them apart; choose one of them."
+                )
 
 
 def build_spec(determining: Mapping[str, Any], perturbation: Perturbation) -> RunSpec:
@@ -171,32 +190,19 @@ def build_dissimilarity_callback(job: Job, reference: Any, inputs: Any, states: 
     return callback
 
 
-def _plain(node: DictConfig) -> dict[str, Any]:
-    content = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
-
-
 def _determining(config: DictConfig, perturbation: Perturbation) -> dict[str, Any]:
     """Return what determines the trained network: not what is measured on it, and no noise of zero."""
     noisy = perturbation.acts_on_network and perturbation.std > 0
     return {
-        "task": _plain(config.task),
-        "model": _plain(config.model),
-        "curriculum": _plain(config.curriculum),
-        "perturbation": _plain(config.perturbation) if noisy else None,
-        "training": _plain(config.trainer),
-        "callbacks": {name: node for name, node in _plain(config.callbacks).items() if name != "dissimilarity"},
+        "task": plain(config.task),
+        "model": plain(config.model),
+        "curriculum": plain(config.curriculum),
+        "perturbation": plain(config.perturbation) if noisy else None,
+        "training": plain(config.trainer),
+        "callbacks": {name: node for name, node in plain(config.callbacks).items() if name != "dissimilarity"},
         "target": config.representation.rule,
         "seed": int(config.seed),
     }
-
-
-def _files(choices: Mapping[str, Any], config: DictConfig) -> dict[str, str]:
-    files = {group: f"conf/{group}/{choice}.yaml" for group, choice in choices.items()}
-    for group in ("metric", "callbacks"):
-        files |= {f"{group}.{name}": f"conf/{group}/{name}.yaml" for name in config[group]}
-    return files
 
 
 def telling_overrides(settings: Any) -> list[str]:

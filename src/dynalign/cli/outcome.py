@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dynalign.cli.job import Job
 from dynalign.errors import DynalignError
 from dynalign.store import write_json
 
@@ -16,15 +15,25 @@ FILE = "job.json"
 
 @dataclass(frozen=True)
 class Finished:
-    """A job that has succeeded: where its network came from, and how long it took in seconds."""
+    """A job that has succeeded.
+
+    Attributes
+    ----------
+    status : str
+        How it got its results: trained, measured, or found in the store.
+    seconds : float
+    value : float, optional
+        What a sweeper is to optimise.
+    """
 
     status: str
     seconds: float
+    value: float | None = None
 
 
-def write_success(folder: Path, overrides: Sequence[str], status: str, seconds: float) -> None:
+def write_success(folder: Path, overrides: Sequence[str], finished: Finished) -> None:
     """Note a job that has succeeded."""
-    write_json(folder / FILE, {"overrides": list(overrides), "status": status, "seconds": seconds})
+    write_json(folder / FILE, {"overrides": list(overrides), **asdict(finished)})
 
 
 def write_failure(folder: Path, overrides: Sequence[str], error: BaseException) -> None:
@@ -41,10 +50,3 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped from the keyboard"
     return f"{type(error).__name__}: {error} (traceback.txt in the job's folder has the details)"
-
-
-def ideal_accuracy(job: Job) -> float:
-    """Return the accuracy of the ideal observer, who sees the inputs with their noise."""
-    noise = job.spec.perturbation
-    extra = noise.std if noise.name == "input" else 0.0
-    return float(job.spec.task.ideal_accuracy(job.spec.target, extra_noise=extra))

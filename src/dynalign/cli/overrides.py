@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli.schema import join, suggestion
@@ -29,8 +29,13 @@ def check_overrides(arguments: Sequence[str], conf: Path, config_name: str) -> N
     except HydraException as error:
         raise DynalignError(f"Could not read the command line: {str(error).splitlines()[0]}.") from error
     groups = {path.name for path in conf.iterdir() if path.is_dir()}
+    own = _groups(conf / f"{config_name}.yaml")
     chosen = []
     for override in overrides:
+        if override.key_or_group in groups - own and not override.is_add():
+            raise DynalignError(
+                f"{override.key_or_group} is no choice of {config_name}.py; {suggestion(override.key_or_group, own)}"
+            )
         if override.key_or_group in groups and override.value_type is not ValueType.GLOB_CHOICE_SWEEP:
             for choice in _choices(override):
                 available = sorted(path.stem for path in (conf / override.key_or_group).glob("*.yaml"))
@@ -40,14 +45,27 @@ def check_overrides(arguments: Sequence[str], conf: Path, config_name: str) -> N
                         f"Available: {', '.join(available)} (conf/{override.key_or_group}/)."
                     )
             chosen.append(_first(override))
-    with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        config = compose(config_name, overrides=chosen)
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+            config = compose(config_name, overrides=chosen)
+    except MissingConfigException as error:
+        if "hydra/sweeper/optuna" in str(error):
+            raise DynalignError(
+                "hydra/sweeper=optuna needs a plugin; pip install 'dynalign[optuna]' brings it."
+            ) from error
+        raise
     known = set(_keys(config, ""))
     for override in overrides:
         key = override.key_or_group
         plain = not (override.is_add() or override.is_delete() or key.startswith("hydra") or key in groups)
         if plain and "@" not in key and key not in known:
             raise DynalignError(f"There is no setting {key} in conf/{config_name}.yaml; {suggestion(key, known)}")
+
+
+def _groups(primary: Path) -> set[str]:
+    """Return the config groups in the defaults list of a primary config."""
+    entries = [entry for entry in OmegaConf.load(primary).defaults if isinstance(entry, DictConfig)]
+    return {str(key) for entry in entries for key in entry if not str(key).startswith("override ")}
 
 
 def _choices(override: Override) -> list[str]:

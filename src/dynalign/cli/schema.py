@@ -33,6 +33,19 @@ def check_config(config: DictConfig, files: Mapping[str, str]) -> None:
         _check_node(path, OmegaConf.to_container(node, resolve=True), file)
 
 
+def config_files(choices: Mapping[str, Any], config: DictConfig) -> dict[str, str]:
+    """Return the file that every part of a config came from, by config path, as ``check_config`` takes it.
+
+    A group from which several were chosen holds a part for each, of the same name as its file.
+    """
+    files = {group: f"conf/{group}/{choice}.yaml" for group, choice in choices.items()}
+    for group in map(str, config):
+        node = config[group]
+        if isinstance(node, DictConfig) and "_target_" not in node:
+            files |= {f"{group}.{name}": f"conf/{group}/{name}.yaml" for name in map(str, node)}
+    return files
+
+
 def _targets(node: Any, path: str) -> list[tuple[str, DictConfig]]:
     if not isinstance(node, DictConfig):
         return []

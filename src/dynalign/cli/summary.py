@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import platform
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -21,13 +15,13 @@ from rich.progress import track
 from dynalign.cli import ROOT, outcome
 from dynalign.cli.build import build
 from dynalign.cli.job import Job, build_job, telling_overrides
+from dynalign.cli.meta import meta
+from dynalign.cli.save import save
 from dynalign.metrics import Metric
 from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
-from dynalign.store import key_of, read_json, write_atomically
+from dynalign.store import key_of, read_json
 from dynalign.studies import COLUMNS, as_table, final_dissimilarities, pairwise_rows, write_table
 from dynalign.training import Run, load
-
-_PACKAGES = ("dynalign", "torch", "pytorch-lightning", "hydra-core", "numpy", "scipy", "wandb")
 
 
 def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bool:
@@ -58,19 +52,27 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
     for metric in table.loc[table["comparison"] == "pairwise", "metric"].unique():
         names, matrix = pairwise_matrix(table, metric)
         figures[metric] = matrix_figure(names, matrix, metric)
-        _save(figures[metric], folder / f"matrix-{metric}.png")
+        save(figures[metric], folder / f"matrix-{metric}.png")
     report = write_report(
         folder / "report.html",
         table=table,
         runs=facts,
         histories={name: run.history for name, run in runs.items()},
         failures=failures,
-        meta=_meta(),
+        meta=meta(),
         configs={name: OmegaConf.to_yaml(job.config, resolve=True) for name, job in jobs.items()},
     )
     if len(jobs) > 1:
         first = next(iter(jobs.values()))
-        build(first.config.logger).summary(group=folder.name, table=table, runs=facts, figures=figures, folder=folder)
+        apart = table[(table["comparison"] == "pairwise") & (table["run"] != table["reference"])]
+        means = apart.groupby("metric")["dissimilarity"].mean()
+        build(first.config.logger).summary(
+            group=folder.name,
+            tables={"runs": facts, "dissimilarities": table},
+            figures={f"matrix/{metric}": figure for metric, figure in figures.items()},
+            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
+            folder=folder,
+        )
     print_summary(
         console,
         runs=facts,
@@ -79,10 +81,6 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         paths={"table": paths["csv"], "report": report},
     )
     return not failures
-
-
-def _save(figure: Figure, path: Path) -> None:
-    write_atomically(path, lambda target: figure.savefig(target, dpi=160, format="png"))
 
 
 def _rebuild(folder: Path) -> Job:
@@ -141,7 +139,7 @@ def _facts(
                 "epochs": int(last["epoch"]),
                 "accuracy": float(last["accuracy"]),
                 "chance_accuracy": float(last["chance_accuracy"]),
-                "ideal_accuracy": outcome.ideal_accuracy(job),
+                "ideal_accuracy": job.ideal_accuracy,
                 "status": ends[name]["status"],
                 "seconds": float(ends[name]["seconds"]),
                 "key": job.spec.key,
@@ -151,12 +149,3 @@ def _facts(
             }
         )
     return pd.DataFrame(rows)
-
-
-def _meta() -> dict[str, str]:
-    return {
-        "command": "python " + shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        "python": platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
-    }

@@ -7,17 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from hydra.utils import get_method
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from dynalign.cli.summary import summarise
+from dynalign.cli.entry import Summarise
 from dynalign.cli.terminal import console
 
 
 class SweepSummary(Callback):
-    """Summarises a multirun from the files that its jobs left behind, whichever launcher ran them."""
+    """Summarises a multirun from the files that its jobs left behind, whichever launcher ran them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    summarise : str
+        The function that does it, such as ``dynalign.cli.summary.summarise``.
+    """
+
+    def __init__(self, summarise: str) -> None:
+        self._summarise: Summarise = get_method(summarise)
         self._console = console()
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -28,7 +36,7 @@ class SweepSummary(Callback):
         """Summarise; leave with exit status 1 if a job failed."""
         folder = Path(config.hydra.sweep.dir)
         jobs = sorted((path.parent for path in folder.glob("*/job.json")), key=lambda path: _number(path.name))
-        if not summarise(folder, jobs, self._console):
+        if not self._summarise(folder, jobs, self._console):
             sys.exit(1)
 
 

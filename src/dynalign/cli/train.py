@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytorch_lightning as pl
 import torch
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from rich.markup import escape
+from omegaconf import DictConfig
 
 from dynalign.cli import ROOT, outcome, terminal
-from dynalign.cli.build import build
+from dynalign.cli.build import build, plain
+from dynalign.cli.entry import group_of, run_command
 from dynalign.cli.job import (
     Job,
     build_dissimilarity_callback,
@@ -27,52 +22,19 @@ from dynalign.cli.job import (
     stored_run,
     telling_overrides,
 )
-from dynalign.cli.overrides import check_overrides
 from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
-from dynalign.errors import DynalignError
 from dynalign.representations import States
 from dynalign.studies import as_table, learning_rows, measure_over_learning, write_table
 from dynalign.tasks import Trials
 from dynalign.training import DissimilarityCallback, Run, loggable, obtain
 
-CONF = ROOT / "conf"
 console = terminal.console()
 
 
 def main() -> None:
     """Run what was typed; exit with 0 if every job succeeded."""
-    os.environ.setdefault("WANDB_SILENT", "true")
-    try:
-        check_overrides(sys.argv[1:], CONF, "train")
-    except DynalignError as error:
-        sys.exit(f"Error: {error}")
-    hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(_run_job)()
-
-
-def _run_job(config: DictConfig) -> None:
-    """Run one job; in a sweep, write down a failure instead of raising it, so that the others go on."""
-    settings = HydraConfig.get()
-    folder = Path(settings.runtime.output_dir)
-    overrides = list(settings.overrides.task)
-    sweep = settings.mode == RunMode.MULTIRUN
-    try:
-        finished = run_job(config, settings, folder)
-    except (Exception, KeyboardInterrupt) as error:
-        outcome.write_failure(folder, overrides, error)
-        if isinstance(error, KeyboardInterrupt):
-            console.print("[yellow]Stopped. The same command goes on where this one was.[/]")
-            sys.exit(130)
-        if not sweep:
-            if isinstance(error, DynalignError):
-                sys.exit(f"Error: {error}")
-            raise
-        failure = escape(f"{' '.join(overrides)}: {outcome.reason_of(error)}")
-        console.print(f"[red]failed[/]   {failure}", soft_wrap=True)
-        return
-    outcome.write_success(folder, overrides, finished.status, finished.seconds)
-    if not sweep and not summarise(folder, [folder], console):
-        sys.exit(1)
+    run_command("train", run_job, summarise, console)
 
 
 def run_job(config: DictConfig, settings: Any, folder: Path) -> outcome.Finished:
@@ -82,10 +44,10 @@ def run_job(config: DictConfig, settings: Any, folder: Path) -> outcome.Finished
     reference, reference_id = _reference(job)
     logger = build(config.logger).start(
         name=job.label.run,
-        group=_group(settings),
+        group=group_of(settings),
         job_type="train",
         tags=[job.label.model, job.label.task, job.label.curriculum, f"noise-{job.label.perturbation}"],
-        config={**_plain(config), "key": job.spec.key},
+        config={**plain(config), "key": job.spec.key},
         folder=folder,
     )
     try:
@@ -162,7 +124,7 @@ def _summary(job: Job, run: Run, records: Sequence[Any]) -> dict[str, Any]:
     last = run.history.iloc[-1]
     return {
         "final/accuracy": float(last["accuracy"]),
-        "final/ideal_accuracy": outcome.ideal_accuracy(job),
+        "final/ideal_accuracy": job.ideal_accuracy,
         "final/status": run.status,
         **{
             f"final/dissimilarity/{record.metric}": record.dissimilarity
@@ -170,15 +132,3 @@ def _summary(job: Job, run: Run, records: Sequence[Any]) -> dict[str, Any]:
             if record.epoch == run.epochs[-1]
         },
     }
-
-
-def _group(settings: Any) -> str:
-    """Name the W&B group after the sweep's folder; a single run is a group of its own."""
-    folder = settings.sweep.dir if settings.mode == RunMode.MULTIRUN else settings.runtime.output_dir
-    return Path(folder).name
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    content = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}

@@ -5,6 +5,7 @@ from dynalign.metrics.causal_ot import CausalOT
 from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
 from dynalign.metrics.dsa import DSA, Explanation
+from dynalign.metrics.dsa_metric import DSAMetric
 from dynalign.metrics.hankel_dmd import ConditionWarning
 from dynalign.metrics.pairwise import against, pairwise
 from dynalign.metrics.procrustes import Procrustes
@@ -20,6 +21,7 @@ __all__ = [
     "SVCCA",
     "CausalOT",
     "ConditionWarning",
+    "DSAMetric",
     "Explanation",
     "Metric",
     "Procrustes",

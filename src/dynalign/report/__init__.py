@@ -13,8 +13,13 @@ from dynalign.report.figures import (
     matrix_figure,
     pairwise_matrix,
 )
+from dynalign.report.leaderboard_markdown import headline_table, leaderboard_markdown, publish
+from dynalign.report.leaderboard_page import write_leaderboard
+from dynalign.report.leaderboard_terminal import print_leaderboard
+from dynalign.report.leaderboard_texts import answers
 from dynalign.report.page import write_report
 from dynalign.report.terminal import print_summary
+from dynalign.report.testcase_figures import curves_figure, matrices_figure, metric_styles, systems_figure
 
 if TYPE_CHECKING:
     from dynalign.report.wandb_runs import NoRuns, WandbRuns, logged_in
@@ -23,14 +28,24 @@ __all__ = [
     "Failure",
     "NoRuns",
     "WandbRuns",
+    "answers",
     "classical_mds",
+    "curves_figure",
     "embedding_figure",
+    "headline_table",
     "history_figure",
+    "leaderboard_markdown",
     "learning_figure",
     "logged_in",
+    "matrices_figure",
     "matrix_figure",
+    "metric_styles",
     "pairwise_matrix",
+    "print_leaderboard",
     "print_summary",
+    "publish",
+    "systems_figure",
+    "write_leaderboard",
     "write_report",
 ]
 

@@ -8,7 +8,7 @@ ask for a dark figure with ``matplotlib.rc_context``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -32,16 +33,16 @@ UNITS = "dissimilarity (angle / (π/2))"
 
 # Okabe & Ito's palette, which people who see colours differently can tell apart. Black and yellow are left out:
 # one vanishes on a dark page, the other on a light one.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-_LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
 _MAP = "viridis"
 _PRINTED = 12  # runs up to which a matrix has its numbers written in its cells
 _PLACED = 8  # runs up to which a map has their names beside the points
 _NAMED = 80  # runs up to which a matrix has names at its axes
 _LISTED = 12  # runs up to which each has a legend entry of its own
 _IDEALS = 6  # ideal observers up to which each has its number at its line
-_FLOOR = 0.01  # smallest end of a colour scale: below it, differences are rounding errors
+FLOOR = 0.01  # smallest end of a colour scale: below it, differences are rounding errors
 _LONGEST = 30  # characters of a name that an axis shows
 
 Matrix = npt.NDArray[np.float64]
@@ -51,7 +52,7 @@ Matrix = npt.NDArray[np.float64]
 class RunStyle:
     """How a run looks in every figure, and the group that looks the same."""
 
-    colour: str = _COLOURS[0]
+    colour: str = COLOURS[0]
     line: Any = "-"
     marker: str = "o"
     group: str = ""
@@ -75,10 +76,10 @@ def run_styles(rows: pd.DataFrame) -> dict[str, RunStyle]:
         j = shades.get(row.get(shade), 0)
         named = [_level(name, row[name]) for name in (hue, shade) if name is not None]
         styles[str(row["run"])] = RunStyle(
-            colour=_lighter(_COLOURS[i % len(_COLOURS)], 0.45 * j / max(1, len(shades) - 1)),
-            line=_LINES[j % len(_LINES)],
-            marker=_MARKERS[i % len(_MARKERS)],
-            group=_plain(", ".join(named)) or "all runs",
+            colour=_lighter(COLOURS[i % len(COLOURS)], 0.45 * j / max(1, len(shades) - 1)),
+            line=LINES[j % len(LINES)],
+            marker=MARKERS[i % len(MARKERS)],
+            group=plain(", ".join(named)) or "all runs",
         )
     return styles
 
@@ -112,8 +113,31 @@ def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix
     return names, matrix
 
 
-def matrix_figure(names: Sequence[str], matrix: npt.ArrayLike, metric: str) -> Figure:
+def matrix_figure(
+    names: Sequence[str],
+    matrix: npt.ArrayLike,
+    metric: str,
+    *,
+    of: str = "run",
+    groups: Sequence[str] | None = None,
+    top: float | None = None,
+) -> Figure:
     """Draw a symmetric matrix of dissimilarities, shape (runs, runs); cells that are NaN are grey.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One per row and column.
+    matrix : array (runs, runs)
+    metric : str
+        Its name; or, if no metric of this package has it, a title.
+    of : str
+        What rows and columns are.
+    groups : sequence of str, optional
+        The group of each row; those of one group follow each other. Lines divide the groups, and the axes name them
+        rather than the rows.
+    top : float, optional
+        Where the colour scale ends, so that several figures can share one; by default at the largest dissimilarity.
 
     Raises
     ------
@@ -124,27 +148,29 @@ def matrix_figure(names: Sequence[str], matrix: npt.ArrayLike, metric: str) -> F
     if not len(names):
         raise DynalignError("A matrix of no runs cannot be drawn; give at least one.")
     count = len(names)
-    labels = _shortened(names) if count <= _NAMED else []
+    blocks = blocks_of(groups if groups is not None else range(count))
+    labels = shortened(groups if groups is not None else names)
+    labels = [labels[start] for start, _ in blocks] if len(blocks) <= _NAMED else []
     cell = float(np.interp(count, [1, 4, 12, 24, 64], [1.1, 0.8, 0.39, 0.18, 0.135]))
-    size = float(np.interp(count, [8, 24, 64, _NAMED], [9.0, 7.0, 6.0, 5.0]))
+    size = float(np.interp(len(blocks), [8, 24, 64, _NAMED], [9.0, 7.0, 6.0, 5.0]))
     side = max(cell * count, 1.7)
     # Placed by hand: the automatic layouts cut off labels beside axes whose aspect is fixed.
     text = 0.0088 * size * max((len(label) for label in labels), default=1)
     left, bottom = text + 0.5, 0.66 * text + 0.55
     width, height = left + side + 1.0, bottom + side + 0.4
-    figure = _figure(width, height, layout=False)
+    figure = new_figure(width, height, layout=False)
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
     beside = figure.add_axes(((left + side + 0.12) / width, bottom / height, 0.13 / width, side / height))
     known = values[np.isfinite(values)]
-    top = max(float(known.max(initial=0.0)), _FLOOR)
-    colours = matplotlib.colormaps[_MAP].with_extremes(bad="#9a9a9a")
-    image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
+    top = max(float(known.max(initial=0.0)) if top is None else top, FLOOR)
+    image = heat_map(axes, values, blocks, top=top, seam=1.5 if count <= _PRINTED else 0.8)
     if labels:
-        axes.set_xticks(range(count), labels, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
-        axes.set_yticks(range(count), labels, fontsize=size)
-        axes.set(xlabel="run", ylabel="run")
+        middles = [(start + stop - 1) / 2 for start, stop in blocks]
+        axes.set_xticks(middles, labels, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
+        axes.set_yticks(middles, labels, fontsize=size)
+        axes.set(xlabel=of, ylabel=of)
     else:
-        axes.set(xlabel=f"run (1 to {count})", ylabel="run")
+        axes.set(xlabel=f"{of} (1 to {count})", ylabel=of)
     if count <= _PRINTED:
         for (i, j), value in np.ndenumerate(values):
             shown = "–" if np.isnan(value) else f"{value:.3f}"
@@ -154,25 +180,35 @@ def matrix_figure(names: Sequence[str], matrix: npt.ArrayLike, metric: str) -> F
                 shown,
                 ha="center",
                 va="center",
-                color=_readable(colours(value / top)),
+                color=_readable(image.cmap(value / top)),
                 fontsize=9 if count <= 8 else 7.5,
             )
+    scale(figure, image, UNITS, cax=beside)
+    titled(axes, figure_title(metric))
+    return figure
+
+
+def heat_map(axes: Axes, values: Matrix, blocks: Sequence[tuple[int, int]], *, top: float, seam: float) -> AxesImage:
+    """Draw a matrix, shape (n, n), in colours from 0 to ``top``, with seams of a width between blocks of rows."""
+    colours = matplotlib.colormaps[_MAP].with_extremes(bad="#9a9a9a")
+    image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    if 1 < count <= 30:  # white seams between the cells, so that neighbours of like colour stay apart
-        seams = np.arange(count - 1) + 0.5
+    if 1 < len(blocks) <= 30:  # neighbours of like colour stay apart
+        seams = [stop - 0.5 for _, stop in blocks[:-1]]
         axes.set_xticks(seams, minor=True)
         axes.set_yticks(seams, minor=True)
-        axes.grid(
-            which="minor", color=matplotlib.rcParams["figure.facecolor"], linewidth=1.5 if count <= _PRINTED else 0.8
-        )
+        axes.grid(which="minor", color=matplotlib.rcParams["figure.facecolor"], linewidth=seam)
         axes.tick_params(which="minor", length=0)
-    bar = figure.colorbar(image, cax=beside)
-    bar.set_label(UNITS, fontsize=8.5)
+    return image
+
+
+def scale(figure: Figure, image: AxesImage, label: str, **where: Any) -> None:
+    """Draw the colour scale of an image; ``where`` is what ``Figure.colorbar`` takes."""
+    bar = figure.colorbar(image, **where)
+    bar.set_label(label, fontsize=8.5)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    _titled(axes, figure_title(metric))
-    return figure
 
 
 def learning_figure(
@@ -192,10 +228,10 @@ def learning_figure(
     rows = table[table["comparison"] == "learning"]
     metrics = list(rows["metric"].unique())
     chosen = run_styles(rows) if styles is None else styles
-    panels = _panels(len(metrics), columns or {0: 1, 1: 1, 2: 2, 4: 2}.get(len(metrics), 3))
+    grid = panels(len(metrics), columns or {0: 1, 1: 1, 2: 2, 4: 2}.get(len(metrics), 3))
     references = [str(name) for name in rows["reference"].unique()]
     whom = _whom(references)
-    for axes, metric in zip(panels, metrics, strict=False):
+    for axes, metric in zip(grid, metrics, strict=False):
         for run, part in rows[rows["metric"] == metric].groupby("run", sort=False):
             ordered = part.sort_values("epoch")
             style = chosen.get(str(run), RunStyle())
@@ -213,10 +249,10 @@ def learning_figure(
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"dissimilarity to {whom}\n(angle / (π/2))")
         axes.set_ylim(0, _above(rows.loc[rows["metric"] == metric, "dissimilarity"]))
-        _tidy(axes)
-        _titled(axes, figure_title(metric))
-    _legend(panels[0], {str(run): chosen.get(str(run), RunStyle()) for run in rows["run"].unique()})
-    return _owner(panels[0])
+        tidy(axes)
+        titled(axes, figure_title(metric))
+    legend(grid[0], {str(run): chosen.get(str(run), RunStyle()) for run in rows["run"].unique()})
+    return owner(grid[0])
 
 
 def history_figure(
@@ -240,7 +276,7 @@ def history_figure(
         1 puts the panels under each other.
     """
     chosen = run_styles(runs) if styles is None else styles
-    loss, accuracy = _panels(2, columns)
+    loss, accuracy = panels(2, columns)
     crowded = len(histories) > _LISTED
     smallest = np.inf
     for run, history in histories.items():
@@ -275,11 +311,11 @@ def history_figure(
         loss.set_yscale("log")
     accuracy.set_ylim(0, 1.06)
     for axes in (loss, accuracy):
-        _tidy(axes)
-    _titled(loss, "Loss, held out" + ("" if crowded else " (thin: training)"))
-    _titled(accuracy, "Accuracy, held out")
-    _legend(loss, {run: chosen.get(run, RunStyle()) for run in histories})
-    return _owner(loss)
+        tidy(axes)
+    titled(loss, "Loss, held out" + ("" if crowded else " (thin: training)"))
+    titled(accuracy, "Accuracy, held out")
+    legend(loss, {run: chosen.get(run, RunStyle()) for run in histories})
+    return owner(loss)
 
 
 def embedding_figure(
@@ -301,7 +337,7 @@ def embedding_figure(
     groups = 0 if named else len({chosen.get(name, RunStyle()).group for name in names})
     side, left, bottom = 3.2, 0.8, 0.6 + 0.2 * groups
     width, height = left + side + 0.2, bottom + side + 0.4
-    figure = _figure(width, height, layout=False)
+    figure = new_figure(width, height, layout=False)
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
     for name, (x, y) in zip(names, points, strict=True):
         style = chosen.get(name, RunStyle())
@@ -317,15 +353,15 @@ def embedding_figure(
     axes.set_xlabel("MDS axis 1 (angle / (π/2))")
     axes.set_ylabel("MDS axis 2 (angle / (π/2))")
     # A map of identical networks would otherwise be drawn at the scale of rounding errors.
-    reach = max(float(np.abs(points).max()) * 1.35, _FLOOR)
+    reach = max(float(np.abs(points).max()) * 1.35, FLOOR)
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.set_aspect("equal", adjustable="box")
     axes.locator_params(nbins=5)
-    _tidy(axes, whole=False)
-    _titled(axes, f"{figure_title(metric)}: map")
+    tidy(axes, whole=False)
+    titled(axes, f"{figure_title(metric)}: map")
     if named:
-        _name_points(axes, _shortened(names), points)
+        _name_points(axes, shortened(names), points)
     elif chosen:
         handles = _handles({name: chosen.get(name, RunStyle()) for name in names}, points=True)
         figure.legend(handles=handles, loc="lower center", frameon=False, fontsize=8)
@@ -363,6 +399,12 @@ def classical_mds(matrix: npt.ArrayLike) -> Matrix:
     return mirrored
 
 
+def blocks_of(groups: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """Return where each stretch of equal values starts, and where it has ended."""
+    starts = [place for place, group in enumerate(groups) if place == 0 or group != groups[place - 1]]
+    return list(zip(starts, [*starts[1:], len(groups)], strict=True))
+
+
 def _square(names: Sequence[str], matrix: npt.ArrayLike) -> Matrix:
     values = np.asarray(matrix, dtype=float)
     if values.shape != (len(names), len(names)):
@@ -395,15 +437,19 @@ def _readable(background: tuple[float, float, float, float]) -> str:
     return "black" if luminance > 0.179 else "white"
 
 
-def _shortened(names: Sequence[str]) -> list[str]:
+def shortened(names: Sequence[str]) -> list[str]:
+    """Return names as an axis or a legend shows them: cut, and without formulas."""
+    return [plain(name) for name in cut(names)]
+
+
+def cut(names: Sequence[str]) -> list[str]:
     """Cut long names in the middle, where they still differ afterwards."""
     half = _LONGEST // 2
     short = [name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}" for name in names]
-    distinct = short if len(set(short)) == len(set(names)) else list(names)
-    return [_plain(name) for name in distinct]
+    return short if len(set(short)) == len(set(names)) else list(names)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Keep dollar signs: two of them would otherwise open and close a formula, which a name need not be."""
     return text.replace("$", r"\$")
 
@@ -412,13 +458,13 @@ def _whom(references: Sequence[str]) -> str:
     states = {"initial": "the initial state", "previous": "the previous checkpoint", "final": "the final state"}
     if len(references) != 1:
         return "the reference"
-    return states.get(references[0], _plain(references[0]))
+    return states.get(references[0], plain(references[0]))
 
 
 def _above(values: pd.Series[float]) -> float:
     """Return a limit just above the values, for an axis that starts at 0."""
     highest = values.max()
-    return max(float(highest) * 1.08, _FLOOR) if np.isfinite(highest) else 1.0
+    return max(float(highest) * 1.08, FLOOR) if np.isfinite(highest) else 1.0
 
 
 def _ideals(runs: pd.DataFrame) -> list[tuple[float, str]]:
@@ -442,33 +488,38 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
     return moved[::-1]
 
 
-def _figure(width: float, height: float, *, layout: bool = True) -> Figure:
+def new_figure(width: float, height: float, *, layout: bool = True) -> Figure:
+    """Return an empty figure of a size in inches, laid out by matplotlib or by hand."""
     engine = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08) if layout else None
     figure = Figure(figsize=(width, height), layout=engine)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _owner(axes: Axes) -> Figure:
+def owner(axes: Axes) -> Figure:
+    """Return the figure that axes belong to."""
     figure = axes.get_figure(root=True) if hasattr(Figure, "get_figure") else axes.figure
     assert isinstance(figure, Figure)
     return figure
 
 
-def _panels(count: int, columns: int) -> list[Axes]:
+def panels(count: int, columns: int) -> list[Axes]:
+    """Return the axes of a new figure, at least ``count`` and at least one; those beyond are hidden."""
     rows = -(-max(1, count) // columns)
     width = {1: 5.2, 2: 9.6}.get(columns, 3.85 * columns)
-    grid = _figure(width, 3.2 * rows + 0.5).subplots(rows, columns, squeeze=False).ravel()
+    grid = new_figure(width, 3.2 * rows + 0.5).subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[max(1, count) :]:
         axes.set_visible(False)
     return list(grid)
 
 
-def _titled(axes: Axes, title: str) -> None:
-    axes.set_title(_plain(title), fontsize=10.5, loc="left", fontweight="semibold")
+def titled(axes: Axes, title: str, *, size: float = 10.5) -> None:
+    """Write a title above axes, at their left."""
+    axes.set_title(plain(title), fontsize=size, loc="left", fontweight="semibold")
 
 
-def _tidy(axes: Axes, *, whole: bool = True) -> None:
+def tidy(axes: Axes, *, whole: bool = True) -> None:
+    """Give axes the looks that all curves share; ``whole`` keeps the ticks of x at whole numbers."""
     if whole:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.spines[["top", "right"]].set_visible(False)
@@ -483,7 +534,7 @@ def _handles(styles: Mapping[str, RunStyle], *, points: bool = False) -> list[Li
     """Return a legend's entry for every line; or, for points and many lines, for every group that looks the same."""
     entries: dict[str, RunStyle] = {}
     if len(styles) <= _LISTED and not points:
-        entries = dict(zip(_shortened(list(styles)), styles.values(), strict=True))
+        entries = dict(zip(shortened(list(styles)), styles.values(), strict=True))
     else:
         sizes = Counter(style.group for style in styles.values())
         for style in styles.values():
@@ -503,11 +554,11 @@ def _handles(styles: Mapping[str, RunStyle], *, points: bool = False) -> list[Li
     ]
 
 
-def _legend(axes: Axes, styles: Mapping[str, RunStyle]) -> None:
+def legend(axes: Axes, styles: Mapping[str, RunStyle]) -> None:
     """Name the lines, under all panels; the figure grows by what that takes."""
     if not styles:
         return
-    figure = _owner(axes)
+    figure = owner(axes)
     handles = _handles(styles)
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = min(len(handles), max(1, int(figure.get_figwidth() / (0.075 * longest + 0.6))))
@@ -519,8 +570,8 @@ def _legend(axes: Axes, styles: Mapping[str, RunStyle]) -> None:
 
 def _name_points(axes: Axes, names: Sequence[str], points: Matrix) -> None:
     """Write each name beside its point, where it covers no other name and no other point."""
-    _owner(axes).draw_without_rendering()  # settles the layout, which the positions depend on
-    unit = _owner(axes).dpi / 72
+    owner(axes).draw_without_rendering()  # settles the layout, which the positions depend on
+    unit = owner(axes).dpi / 72
     spots = axes.transData.transform(points)
     taken = [Bbox.from_bounds(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit) for x, y in spots]
     frame = axes.bbox

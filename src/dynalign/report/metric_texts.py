@@ -22,6 +22,27 @@ class Guide(NamedTuple):
     blind_spot: str
 
 
+def metric_of(label: str) -> type[Metric] | None:
+    """Return the metric that a leaderboard's label stands for, or None if it is not of this package.
+
+    Its first word is the name of a metric, or such a name and, after an underscore, what a config makes of it: both
+    "dsa rank=10" and "dsa_low_rank" are DSA.
+    """
+    key = label.partition(" ")[0]
+    name = max((name for name in METRICS if f"{key}_".startswith(f"{name}_")), key=len, default="")
+    return METRICS.get(name)
+
+
+def named(label: str) -> str:
+    """Return what a leaderboard's label is called in sentences: the metric's title, and then what is special."""
+    metric = metric_of(label)
+    if metric is None:
+        return label
+    key, gap, settings = label.partition(" ")
+    variant = key.removeprefix(metric.name).strip("_").replace("_", " ")
+    return metric.title + (f" ({variant})" if variant else "") + gap + settings
+
+
 def title(metric: str) -> str:
     """Return what a metric is called in sentences; one that is not of this package has its name alone."""
     return METRICS[metric].title if metric in METRICS else metric

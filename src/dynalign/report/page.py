@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
+from dynalign.report.base_page import Picture, duration, number, picture, write_page
 from dynalign.report.failure import Failure
 from dynalign.report.figures import (
     RunStyle,
@@ -27,32 +22,8 @@ from dynalign.report.figures import (
     run_styles,
 )
 from dynalign.report.metric_texts import guide, title
-from dynalign.store import write_atomically
-
-_SCREEN = 96  # CSS pixels per inch
-
-_LIGHT = {"figure.facecolor": "#ffffff", "axes.facecolor": "#ffffff"} | dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
-    "#1c2330",
-)
-_DARK = {"figure.facecolor": "#1d232c", "axes.facecolor": "#1d232c"} | dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
-    "#e6eaf0",
-)
 
 _CONSTANT = {"task": "task", "curriculum": "curriculum", "noise": "noise", "perturbation": "noise on", "seed": "seed"}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure for the page: data URLs for light and dark pages and narrow screens, and its size in CSS pixels."""
-
-    light: str
-    dark: str
-    width: int
-    height: int
-    narrow_light: str = ""
-    narrow_dark: str = ""
 
 
 def write_report(
@@ -84,20 +55,13 @@ def write_report(
     configs : mapping of run to YAML text
         Everything that determined a run.
     """
-    environment = Environment(
-        loader=PackageLoader("dynalign.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["duration"] = duration
     styles = run_styles(runs if len(runs) else table)
     measured = [str(metric) for metric in table["metric"].unique()] if len(table) else []
     shared, varying = _columns(runs)
     matrices = [matrix for metric in measured for matrix in _matrix(table, metric, styles)]
-    html = environment.get_template("page.html.jinja").render(
+    return write_page(
+        path,
+        "page.html.jinja",
         title=_title(runs, failures),
         subtitle=_subtitle(runs, meta),
         numbers=_numbers(runs, measured, failures),
@@ -115,30 +79,6 @@ def write_report(
         configs=configs,
         guide=[guide(metric) for metric in measured],
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda target: target.write_text(html, encoding="utf-8"))
-    return path
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """Write a number for a table cell; small ones keep their order of magnitude, unknown ones are a dash."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    if abs(value) < 0.5 * 10**-digits:
-        return f"{value:.0e}"
-    return f"{value:.{digits}f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that a person would use."""
-    if not math.isfinite(seconds):
-        return "–"
-    if seconds < 99.5:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _learning(table: pd.DataFrame) -> pd.DataFrame:
@@ -248,8 +188,8 @@ def _matrix(table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]) ->
             "metric": title(metric),
             "names": names,
             "rows": list(zip(names, matrix.tolist(), strict=True)),
-            "picture": _picture(lambda: matrix_figure(names, matrix, metric)),
-            "map": _picture(lambda: embedding_figure(names, matrix, metric, styles=styles)) if whole else None,
+            "picture": picture(lambda: matrix_figure(names, matrix, metric)),
+            "map": picture(lambda: embedding_figure(names, matrix, metric, styles=styles)) if whole else None,
         }
     ]
 
@@ -257,7 +197,7 @@ def _matrix(table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]) ->
 def _learning_picture(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -> Picture | None:
     if not len(_learning(table)):
         return None
-    return _picture(
+    return picture(
         lambda: learning_figure(table, styles=styles), lambda: learning_figure(table, styles=styles, columns=1)
     )
 
@@ -267,27 +207,7 @@ def _history_picture(
 ) -> Picture | None:
     if not histories:
         return None
-    return _picture(
+    return picture(
         lambda: history_figure(histories, runs, styles=styles),
         lambda: history_figure(histories, runs, styles=styles, columns=1),
     )
-
-
-def _picture(draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None) -> Picture:
-    """Draw a figure for light and for dark pages and, where its panels can be stacked, for narrow screens."""
-    light, width, height = _drawn(draw, _LIGHT)
-    dark, _, _ = _drawn(draw, _DARK)
-    if narrow is None:
-        return Picture(light, dark, width, height)
-    return Picture(light, dark, width, height, _drawn(narrow, _LIGHT)[0], _drawn(narrow, _DARK)[0])
-
-
-def _drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> tuple[str, int, int]:
-    """Return a figure as the data URL of an SVG, and its width and height in CSS pixels."""
-    buffer = io.BytesIO()
-    # Artists read their colours when they are drawn as well as when they are made; the salt makes ids repeatable.
-    with matplotlib.rc_context({**theme, "svg.hashsalt": "dynalign", "svg.fonttype": "path"}):
-        figure = draw()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    width, height = (round(float(inches) * _SCREEN) for inches in figure.get_size_inches())
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"), width, height

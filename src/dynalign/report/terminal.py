@@ -57,6 +57,11 @@ def print_summary(
         console.print("trained networks against each other, by their #", style="dim", highlight=False)
         for block in _pairs_tables(pairs, names):
             console.print(block)
+    print_ending(console, failures=failures, paths=paths)
+
+
+def print_ending(console: Console, *, failures: Sequence[Failure], paths: Mapping[str, Path]) -> None:
+    """Print what every last screen ends with: failures with their reasons, and the paths of what was written."""
     for failure in failures:
         overrides = escape(" ".join(failure.overrides) or "(defaults)")
         console.print(f"[bold red]failed[/] {overrides}", soft_wrap=True, highlight=False)

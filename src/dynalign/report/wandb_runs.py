@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
-from pytorch_lightning.loggers import WandbLogger
 from requests.utils import get_netrc_auth
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import WandbLogger
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class WandbRuns:
         folder: Path,
     ) -> WandbLogger:
         """Start a run and return its Lightning logger; finish it with ``logger.experiment.finish()``."""
+        from pytorch_lightning.loggers import WandbLogger  # takes seconds, which checking a config need not
+
         logger = WandbLogger(
             name=name,
             project=self.project,
@@ -66,12 +70,12 @@ class WandbRuns:
         self,
         *,
         group: str,
-        table: pd.DataFrame,
-        runs: pd.DataFrame,
+        tables: Mapping[str, pd.DataFrame],
         figures: Mapping[str, Figure],
+        numbers: Mapping[str, float],
         folder: Path,
     ) -> None:
-        """Log the comparisons of a sweep as one more run of its group: tables, matrices, mean dissimilarities."""
+        """Log what came out of a sweep as one more run of its group, each thing under the name it is given."""
         import wandb
 
         logger = self.start(
@@ -84,11 +88,9 @@ class WandbRuns:
         )
         run = logger.experiment
         try:
-            run.log({f"matrix/{metric}": wandb.Image(figure) for metric, figure in figures.items()})
-            run.log({"runs": wandb.Table(dataframe=runs), "dissimilarities": wandb.Table(dataframe=table)})
-            apart = table[(table["comparison"] == "pairwise") & (table["run"] != table["reference"])]
-            for metric, rows in apart.groupby("metric"):
-                run.summary[f"pairwise/{metric}/mean"] = float(rows["dissimilarity"].mean())
+            run.log({name: wandb.Image(figure) for name, figure in figures.items()})
+            run.log({name: wandb.Table(dataframe=table) for name, table in tables.items()})
+            run.summary.update(dict(numbers))
         finally:
             run.finish()
 

@@ -4,11 +4,11 @@ from dynalign.testcases.base import Comparison, Criterion, LostError, Material, 
 from dynalign.testcases.composition import Composition
 from dynalign.testcases.families import Families
 from dynalign.testcases.invariances import Invariances
-from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard
-from dynalign.testcases.measure import Measured, as_rows, measure
+from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard, judge
+from dynalign.testcases.measure import Measured, as_rows, measure, source_key
 from dynalign.testcases.noise import Noise
 from dynalign.testcases.protocol import Protocol
-from dynalign.testcases.workers import Workers
+from dynalign.testcases.workers import Workers, workers
 
 __all__ = [
     "Cell",
@@ -28,5 +28,8 @@ __all__ = [
     "Workers",
     "as_rows",
     "build_leaderboard",
+    "judge",
     "measure",
+    "source_key",
+    "workers",
 ]

@@ -111,7 +111,8 @@ class LostError(Exception):
 class TestCase(abc.ABC):
     """A test of metrics; configure it, let it make its material, then let it score what a metric measured.
 
-    A subclass is a frozen dataclass and fills in the class variables, ``material`` and ``judge``.
+    A subclass is a frozen dataclass and fills in the class variables, ``criteria``, ``material``
+    and ``judge``.
     """
 
     __test__: ClassVar[bool] = False  # a test of metrics, not one for pytest to collect
@@ -119,10 +120,14 @@ class TestCase(abc.ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     about: ClassVar[str]
-    criteria: ClassVar[Sequence[Criterion]]
     panels: ClassVar[Sequence[Panel]] = ()
     matrices: ClassVar[Sequence[str]] = ()
     """Parts in which all systems are compared with all, so that they can be drawn as a matrix."""
+
+    @property
+    @abc.abstractmethod
+    def criteria(self) -> Sequence[Criterion]:
+        """What metrics are judged by, at least one of them a headline."""
 
     @abc.abstractmethod
     def material(self, protocol: Protocol, seed: int) -> Material:

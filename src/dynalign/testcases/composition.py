@@ -34,6 +34,30 @@ _LENGTH = 3  # motifs in a sequence
 _SHARED = np.array([1.0, 2.0, 3.0])  # of five motifs, two sequences of three share at least one
 
 
+_CRITERIA = (
+    Criterion(
+        "rho_unordered",
+        "ρ motifs",
+        "higher",
+        "Spearman's correlation of dissimilarity with the number of motifs not shared, in any order.",
+        headline=True,
+    ),
+    Criterion(
+        "rho_ordered",
+        "ρ motifs in order",
+        "higher",
+        "Spearman's correlation of dissimilarity with the number of motifs not shared at the same place.",
+    ),
+    Criterion(
+        "fall",
+        "fall, 1 to 3 shared",
+        "higher",
+        "The share of the dissimilarity at one shared motif that is gone at three (in another order).",
+    ),
+    Criterion("linear", "R² motifs", "higher", "How linearly mean dissimilarity falls with the motifs shared."),
+)
+
+
 @dataclass(frozen=True)
 class Composition(TestCase):
     """All sequences of three different motifs out of five, attached to each other.
@@ -64,28 +88,6 @@ class Composition(TestCase):
         "Trajectories made of three motifs in sequence. The fewer motifs two of them share, the larger their "
         "dissimilarity should be."
     )
-    criteria: ClassVar[Sequence[Criterion]] = (
-        Criterion(
-            "rho_unordered",
-            "ρ motifs",
-            "higher",
-            "Spearman's correlation of dissimilarity with the number of motifs not shared, in any order.",
-            headline=True,
-        ),
-        Criterion(
-            "rho_ordered",
-            "ρ motifs in order",
-            "higher",
-            "Spearman's correlation of dissimilarity with the number of motifs not shared at the same place.",
-        ),
-        Criterion(
-            "fall",
-            "fall, 1 to 3 shared",
-            "higher",
-            "The share of the dissimilarity at one shared motif that is gone at three (in another order).",
-        ),
-        Criterion("linear", "R² motifs", "higher", "How linearly mean dissimilarity falls with the motifs shared."),
-    )
 
     panels: ClassVar[Sequence[Panel]] = (
         Panel(UNORDERED, "Motifs shared, in any order", "motifs shared", "dissimilarity"),
@@ -95,6 +97,11 @@ class Composition(TestCase):
     def __post_init__(self) -> None:
         if self.pairs_per_kind is not None and self.pairs_per_kind < 1:
             raise DynalignError(f"pairs_per_kind={self.pairs_per_kind} must be at least 1, or null for all pairs.")
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """What metrics are judged by."""
+        return _CRITERIA
 
     def material(self, protocol: Protocol, seed: int) -> Material:
         """Return the sequences and, of each kind, a random choice of pairs."""

@@ -18,6 +18,35 @@ from dynalign.testcases.protocol import Protocol
 MATCHED, FRESH = "matched starts", "fresh starts"
 
 
+_CRITERIA = (
+    Criterion(
+        "auc",
+        "families AUC",
+        "higher",
+        "Probability that a pair of different families is farther apart than a pair of one family; 0.5 is chance.",
+        headline=True,
+    ),
+    Criterion(
+        "ratio",
+        "between / within",
+        "higher",
+        "Mean dissimilarity between families over the mean within them; 1 is no difference.",
+    ),
+    Criterion(
+        "auc_fresh",
+        "AUC, fresh starts",
+        "higher",
+        "The same AUC where no two systems share a trial.",
+    ),
+    Criterion(
+        "ratio_fresh",
+        "between / within, fresh starts",
+        "higher",
+        "The same ratio where no two systems share a trial.",
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Families(TestCase):
     """All systems of the protocol's families against all, once with matched and once with fresh starts.
@@ -32,35 +61,13 @@ class Families(TestCase):
         "Systems of one family differ in a parameter, those of different families in what they do: fixed points, limit "
         "cycles, continuous attractors, chaos. Dissimilarities should be small within and large between families."
     )
-    criteria: ClassVar[Sequence[Criterion]] = (
-        Criterion(
-            "auc",
-            "families AUC",
-            "higher",
-            "Probability that a pair of different families is farther apart than a pair of one family; 0.5 is chance.",
-            headline=True,
-        ),
-        Criterion(
-            "ratio",
-            "between / within",
-            "higher",
-            "Mean dissimilarity between families over the mean within them; 1 is no difference.",
-        ),
-        Criterion(
-            "auc_fresh",
-            "AUC, fresh starts",
-            "higher",
-            "The same AUC where no two systems share a trial.",
-        ),
-        Criterion(
-            "ratio_fresh",
-            "between / within, fresh starts",
-            "higher",
-            "The same ratio where no two systems share a trial.",
-        ),
-    )
 
     matrices: ClassVar[Sequence[str]] = (MATCHED, FRESH)
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """What metrics are judged by."""
+        return _CRITERIA
 
     def material(self, protocol: Protocol, seed: int) -> Material:
         """Return every system under both kinds of starts, and all unordered pairs, each with itself included."""

@@ -22,6 +22,23 @@ DIFFERENT = "different systems"
 Change = Callable[[States, np.random.Generator], States]
 
 
+_CRITERIA = tuple(
+    Criterion(name, title, "lower", about, headline=name == "bend")
+    for name, title, about in (
+        ("rotation", "rotation", "Units mixed by a random rotation."),
+        ("reflection", "reflection", "Units mixed by a random rotation with a reflection."),
+        ("scale", "scale", "All units multiplied by 3."),
+        ("translation", "translation", "Another constant, of several standard deviations, added to every unit."),
+        ("constant", "constant unit", "A unit added that never changes."),
+        ("duplicate", "duplicate unit", "A unit recorded twice."),
+        ("lift", "lift", "States mapped into three times as many units by a random orthonormal map."),
+        ("shift", "time shift", "The same trajectories, recorded from a tenth of their length later on."),
+        ("trials", "half the trials", "Only the first half of the trials."),
+        ("bend", "bent coordinates", "The same dynamics in smoothly bent coordinates: other geometry."),
+    )
+)
+
+
 @dataclass(frozen=True)
 class Invariances(TestCase):
     """One system of each family against changed copies of itself.
@@ -52,27 +69,17 @@ class Invariances(TestCase):
         "Systems against copies of themselves whose dynamics are the same. Numbers are shares of the mean "
         "dissimilarity between different systems: 0 is invariant, 1 is as far as other dynamics."
     )
-    criteria: ClassVar[Sequence[Criterion]] = tuple(
-        Criterion(name, title, "lower", about, headline=name == "bend")
-        for name, title, about in (
-            ("rotation", "rotation", "Units mixed by a random rotation."),
-            ("reflection", "reflection", "Units mixed by a random rotation with a reflection."),
-            ("scale", "scale", "All units multiplied by 3."),
-            ("translation", "translation", "Another constant, of several standard deviations, added to every unit."),
-            ("constant", "constant unit", "A unit added that never changes."),
-            ("duplicate", "duplicate unit", "A unit recorded twice."),
-            ("lift", "lift", "States mapped into three times as many units by a random orthonormal map."),
-            ("shift", "time shift", "The same trajectories, recorded from a tenth of their length later on."),
-            ("trials", "half the trials", "Only the first half of the trials."),
-            ("bend", "bent coordinates", "The same dynamics in smoothly bent coordinates: other geometry."),
-        )
-    )
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.bend) and self.bend > 0):
             raise DynalignError(f"bend={self.bend:g} must be a number above 0.")
         if not 0 < self.shift < 1:
             raise DynalignError(f"shift={self.shift:g} must lie between 0 and 1.")
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """What metrics are judged by."""
+        return _CRITERIA
 
     def material(self, protocol: Protocol, seed: int) -> Material:
         """Return the systems, their changed copies, and all pairs of different systems."""

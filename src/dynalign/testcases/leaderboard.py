@@ -12,6 +12,9 @@ from dynalign.statistics import Estimate
 from dynalign.testcases.base import Criterion, LostError, TestCase
 
 
+_ROUNDING = 1e-9  # a difference below it is no difference
+
+
 @dataclass(frozen=True)
 class Cell:
     """What one metric measured on one test case with one seed.
@@ -80,7 +83,7 @@ def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
         for label in labels:
             mine = [cell for cell in cells if cell.metric == label and cell.case.name == name]
             try:
-                found[label] = _judge(mine, criterion)
+                found[label] = judge(mine, criterion.name)
             except LostError as error:
                 reasons[label] = str(error)
         best = _best(found, criterion)
@@ -111,23 +114,29 @@ def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
     )
 
 
-def _criteria(cases: Mapping[str, TestCase]) -> Iterator[tuple[str, Criterion]]:
-    for name, case in cases.items():
-        for criterion in case.criteria:
-            yield name, criterion
+def judge(cells: Sequence[Cell], criterion: str) -> Estimate:
+    """Return a criterion of one metric's cells, all of the same test case, over their seeds.
 
-
-def _judge(cells: Sequence[Cell], criterion: Criterion) -> Estimate:
-    """Judge all seeds together; fewer seeds than other metrics have would be no fair comparison."""
+    Raises
+    ------
+    LostError
+        If there is no cell, one is lost, or a number is missing; fewer seeds would be no fair comparison.
+    """
     if not cells:
         raise LostError("was not put to this test case")
     for cell in cells:
         if cell.lost:
             raise LostError(cell.lost)
-    judged = cells[0].case.judge(criterion.name, pd.concat([cell.rows for cell in cells], ignore_index=True))
+    judged = cells[0].case.judge(criterion, pd.concat([cell.rows for cell in cells], ignore_index=True))
     if np.isnan(judged.value):
         raise LostError("the dissimilarities leave it undefined")
     return judged
+
+
+def _criteria(cases: Mapping[str, TestCase]) -> Iterator[tuple[str, Criterion]]:
+    for name, case in cases.items():
+        for criterion in case.criteria:
+            yield name, criterion
 
 
 def _best(found: Mapping[str, Estimate], criterion: Criterion) -> str | None:
@@ -139,7 +148,7 @@ def _best(found: Mapping[str, Estimate], criterion: Criterion) -> str | None:
 
 def _not_worse(mine: Estimate, best: Estimate, criterion: Criterion) -> bool:
     """Whether a metric is the best, or the interval of its difference from the best holds 0."""
-    if mine.value == best.value:
+    if mine.value == best.value or abs(mine.value - best.value) < _ROUNDING:
         return True
     difference = mine - best if criterion.better == "higher" else best - mine
     return bool(difference.high >= 0)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+import dynalign
 from dynalign.metrics import Metric
 from dynalign.testcases.base import Comparison, Material
 
 _CHUNK = 64  # pairs that are compared together
+_DECIDING = ("metrics/*.py", "attractors/*.py", "perturbations.py", "testcases/measure.py", "testcases/protocol.py")
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,20 @@ def measure(metric: Metric, material: Material) -> Measured:
         rows.append({**comparison._asdict(), "dissimilarity": value, "reason": reason})
     said = list(dict.fromkeys(str(warning.message) for warning in caught))
     return Measured(rows, len(pairs), seconds, said)
+
+
+def source_key(*objects: object) -> str:
+    """Return a hash of the code that decides what is measured: this package's, and the files of the objects' classes.
+
+    Whoever works on a metric gets new numbers from new code, and not what the old code left in a store.
+    """
+    package = Path(dynalign.__file__).parent
+    files = {path for pattern in _DECIDING for path in package.glob(pattern)}
+    files |= {Path(inspect.getfile(type(each))) for each in objects}
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def as_rows(measured: Measured, *, metric: str, case: str, seed: int) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, permutations
 from typing import ClassVar
@@ -36,6 +36,34 @@ from dynalign.testcases.protocol import Protocol, spread
 NOISE, MIXING, CLEAN, OBSERVATION, PROCESS = "noise only", "mixing", "clean", "observation noise", "process noise"
 _PATTERNS = tuple(Lorenz(r=r) for r in (0.5, 5, 10, 15, 30, 40, 50))
 _THRESHOLD = 0.9  # an AUC below it no longer tells systems apart
+
+
+_CRITERIA = (
+    Criterion(
+        "limit_observation",
+        "bears observation noise",
+        "higher",
+        "Level of observation noise (1 is noise alone) at which the AUC of families falls below 0.9.",
+        headline=True,
+    ),
+    Criterion(
+        "limit_process",
+        "bears process noise",
+        "higher",
+        "Level of process noise (standard deviations of the system per sample) at which that AUC falls below 0.9.",
+        headline=True,
+    ),
+    Criterion(
+        "contrast",
+        "mixing / noise",
+        "higher",
+        "Dissimilarity where another system is mixed in over that of noise alone, in the last epoch.",
+    ),
+    Criterion("linear_noise", "R² noise", "higher", "How linearly dissimilarity falls over epochs, noise only."),
+    Criterion("gap_noise", "gap noise", "lower", "How much dissimilarity falls from first to last epoch, noise only."),
+    Criterion("linear_mixing", "R² mixing", "higher", "How linearly dissimilarity falls over epochs, mixing."),
+    Criterion("gap_mixing", "gap mixing", "higher", "How much dissimilarity falls from first to last epoch, mixing."),
+)
 
 
 @dataclass(frozen=True)
@@ -76,40 +104,6 @@ class Noise(TestCase):
         "Two recordings of one system differ by noise only, and a third has another system mixed in. A metric should "
         "see the mixing and not the noise, and tell families apart for as long as noise allows."
     )
-    criteria: ClassVar[Sequence[Criterion]] = (
-        Criterion(
-            "limit_observation",
-            "bears observation noise",
-            "higher",
-            "Level of observation noise (1 is noise alone) at which the AUC of families falls below 0.9.",
-            headline=True,
-            least=0.001,
-            most=1.0,
-        ),
-        Criterion(
-            "limit_process",
-            "bears process noise",
-            "higher",
-            "Level of process noise (standard deviations of the system per sample) at which that AUC falls below 0.9.",
-            headline=True,
-            least=0.001,
-            most=1.0,
-        ),
-        Criterion(
-            "contrast",
-            "mixing / noise",
-            "higher",
-            "Dissimilarity where another system is mixed in over that of noise alone, in the last epoch.",
-        ),
-        Criterion("linear_noise", "R² noise", "higher", "How linearly dissimilarity falls over epochs, noise only."),
-        Criterion(
-            "gap_noise", "gap noise", "lower", "How much dissimilarity falls from first to last epoch, noise only."
-        ),
-        Criterion("linear_mixing", "R² mixing", "higher", "How linearly dissimilarity falls over epochs, mixing."),
-        Criterion(
-            "gap_mixing", "gap mixing", "higher", "How much dissimilarity falls from first to last epoch, mixing."
-        ),
-    )
 
     panels: ClassVar[Sequence[Panel]] = (
         Panel(
@@ -145,6 +139,15 @@ class Noise(TestCase):
         rising = all(first < second for first, second in zip((0.0, *self.levels), self.levels, strict=False))
         if not self.levels or not rising or self.levels[-1] > 1:
             raise DynalignError(f"levels={list(self.levels)} must rise, above 0 and up to 1 at most.")
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """Limits of noise, which lie within the levels that are tried, and the study's numbers."""
+        least, most = self.levels[0], self.levels[-1]
+        return tuple(
+            replace(criterion, least=least, most=most) if criterion.name.startswith("limit") else criterion
+            for criterion in _CRITERIA
+        )
 
     def material(self, protocol: Protocol, seed: int) -> Material:
         """Return the networks of all epochs, and the families at all levels of noise."""

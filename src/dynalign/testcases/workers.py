@@ -2,77 +2,69 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from types import TracebackType
 
 import torch
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 from dynalign.testcases.base import Material
 from dynalign.testcases.measure import Measured, measure
 
 
 class Workers:
-    """As many processes as there are processors, each on one thread; use it in a ``with`` statement.
+    """As many processes as there are processors, each on one thread, and each replaced when it ends."""
 
-    Parameters
-    ----------
-    limit : float
-        Seconds that a metric may take for the material of one cell.
-
-    Raises
-    ------
-    DynalignError
-        If ``limit`` is not above 0.
-    """
-
-    def __init__(self, limit: float) -> None:
-        if not limit > 0:
-            raise DynalignError(f"limit={limit:g} must be a number of seconds above 0.")
-        self._limit = limit
+    def __init__(self) -> None:
         self._pool = ProcessPool(
             max_workers=_processors(),
             initializer=_one_thread,
             context=multiprocessing.get_context("spawn"),  # a fork would inherit torch's threads, and lock
         )
 
-    def __enter__(self) -> Workers:
-        return self
+    def measure(
+        self, tasks: Sequence[tuple[Metric, Material]], *, limit: float
+    ) -> Iterator[tuple[int, Measured | str]]:
+        """Yield the index of each task with what it measured, or why it was lost, in the order in which they end.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._pool.close()  # type: ignore[no-untyped-call]
-        else:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
-
-    def measure(self, tasks: Sequence[tuple[Metric, Material]]) -> Iterator[tuple[int, Measured | str]]:
-        """Yield the index of each task with what it measured, or why it was lost, in the order in which they end."""
+        ``limit`` is how many seconds a task may take once it has begun.
+        """
         futures: dict[Future[Measured], int] = {
-            self._pool.schedule(measure, args=list(task), timeout=self._limit): index
-            for index, task in enumerate(tasks)
+            self._pool.schedule(measure, args=list(task), timeout=limit): index for index, task in enumerate(tasks)
         }
         for future in as_completed(futures):
-            yield futures[future], self._outcome(future)
+            yield futures[future], _outcome(future, limit)
 
-    def _outcome(self, future: Future[Measured]) -> Measured | str:
-        try:
-            return future.result()
-        except FutureTimeoutError:
-            return f"took longer than {self._limit:g} s"
-        except ProcessExpired as error:
-            return f"its process died (exit code {error.exitcode})"
-        except Exception as error:  # whatever a metric of someone else may raise while it is sent over
-            return f"{type(error).__name__}: {error}"
+    def stop(self) -> None:
+        """End all processes, whatever they are at."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+@functools.cache
+def workers() -> Workers:
+    """Return the processes of this program; they start when first asked for, and end with it."""
+    started = Workers()
+    atexit.register(started.stop)
+    return started
+
+
+def _outcome(future: Future[Measured], limit: float) -> Measured | str:
+    try:
+        return future.result()
+    except FutureTimeoutError:
+        return f"took longer than {limit:g} s"
+    except ProcessExpired as error:
+        return f"its process died (exit code {error.exitcode})"
+    except Exception as error:  # whatever a metric of someone else may raise while it is sent over
+        return f"{type(error).__name__}: {error}"
 
 
 def _processors() -> int:
