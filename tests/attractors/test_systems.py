@@ -141,14 +141,14 @@ def test_fixed_points_of_rossler(system: Rossler) -> None:
     np.testing.assert_allclose(system.drift(np.stack([x, -x / system.a, x / system.a], axis=1)), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("r", [0.25, 0.75, 0.99])
+@pytest.mark.parametrize("r", [0.25, 0.75, 0.95])
 def test_the_origin_attracts_all_of_lorenz_below_one(r: float) -> None:
     # x² / sigma + y² + z² falls along every trajectory, from wherever it starts.
     system = Lorenz(r=r)
     starts = np.random.default_rng(0).uniform(-20, 20, (10, 3))
     height = (np.square(trajectories(system, starts, time_steps=100)) / [system.sigma, 1, 1]).sum(2)
     assert (np.diff(height, axis=1) < 0).all()
-    far_on = trajectories(system, starts, time_steps=2, time_step=2000.0)[:, -1]
+    far_on = trajectories(system, starts, time_steps=2, time_step=20 / (1 - r))[:, -1]
     np.testing.assert_allclose(far_on, 0, atol=1e-4)
 
 

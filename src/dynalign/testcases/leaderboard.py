@@ -11,7 +11,6 @@ import pandas as pd
 from dynalign.statistics import Estimate
 from dynalign.testcases.base import Criterion, LostError, TestCase
 
-
 _ROUNDING = 1e-9  # a difference below it is no difference
 
 

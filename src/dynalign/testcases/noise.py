@@ -37,7 +37,6 @@ NOISE, MIXING, CLEAN, OBSERVATION, PROCESS = "noise only", "mixing", "clean", "o
 _PATTERNS = tuple(Lorenz(r=r) for r in (0.5, 5, 10, 15, 30, 40, 50))
 _THRESHOLD = 0.9  # an AUC below it no longer tells systems apart
 
-
 _CRITERIA = (
     Criterion(
         "limit_observation",
