@@ -4,7 +4,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
-READY_PEERS := $(VENV)/.ready-peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
@@ -24,8 +23,8 @@ train: $(READY) ## one network with the defaults; RUN="..." sets overrides
 testcase: $(READY) ## the test case of metrics: every metric on every case; TESTCASE="..." sets overrides
 	$(BIN)/python testcase.py $(TESTCASE)
 
-leaderboard: $(READY_PEERS) ## write docs/leaderboard.md and the README's table anew, with three seeds; takes a while
-	$(BIN)/python testcase.py -m seed=0,1,2 publish=true
+leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, with three seeds (ten minutes); LEADERBOARD="..." sets others
+	$(BIN)/python testcase.py -m $(or $(LEADERBOARD),seed=0$(comma)1$(comma)2) publish=true
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .
@@ -51,10 +50,6 @@ $(READY): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) ..."
 	$(PIP) -c constraints.txt setuptools torch==2.13.0
 	$(PIP) -c constraints.txt -e .
-	@touch $@
-
-$(READY_PEERS): $(READY)
-	$(PIP) -c constraints.txt -e ".[peers]"
 	@touch $@
 
 $(READY_TEST): $(READY)

@@ -124,10 +124,10 @@ def mean(values: Array, weights: Array) -> Array:
 def ratio_of_means(values: Array, above: Mask, weights: Array) -> Array:
     """Return the weighted mean of the values marked ``above`` (n,) over that of the others, one per row of weights.
 
-    Infinite where the others are 0, NaN where one side has no weight.
+    Infinite where only the others are 0; NaN where both are, or one side has no weight.
     """
     top, bottom = mean(values[above], weights[:, above]), mean(values[~above], weights[:, ~above])
-    ratio = np.where(np.isnan(top) | np.isnan(bottom), np.nan, np.inf)
+    ratio = np.where((top > 0) & (bottom == 0), np.inf, np.nan)
     np.divide(top, bottom, out=ratio, where=bottom > 0)
     return ratio
 
@@ -160,9 +160,14 @@ def spearman(x: Array, y: Array, weights: Array) -> Array:
 
 
 def r_squared(x: Array, means: Array) -> Array:
-    """Return the share of variance that a line through ``means`` (m, k) over ``x`` (k,) explains, one per row."""
+    """Return the share of variance that a line through ``means`` (m, k) over ``x`` (k,) explains, one per row.
+
+    NaN where the means do not differ by more than rounding errors.
+    """
     centred = x - x.mean()
     residual = means - means.mean(axis=1, keepdims=True)
+    rounding = 1e-12 * np.abs(means).max(axis=1, keepdims=True)
+    residual[(np.abs(residual) <= rounding).all(axis=1)] = 0.0
     return _divide((residual @ centred) ** 2, (centred**2).sum() * (residual**2).sum(axis=1))
 
 

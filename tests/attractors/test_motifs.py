@@ -54,14 +54,27 @@ def test_pieces_that_do_not_fit(shapes: list[tuple[int, ...]], message: str) -> 
         attach([np.zeros(shape) for shape in shapes])
 
 
-def test_unit_range_by_hand() -> None:
-    # One scale for both units and both trials: from -2 to 6.
-    states = np.array([[[-2.0, 0.0], [2.0, 6.0]], [[0.0, 0.0], [4.0, 0.0]]])
-    expected = np.array([[[0, 0.25], [0.5, 1]], [[0.25, 0.25], [0.75, 0.25]]])
-    np.testing.assert_array_equal(to_unit_range(states), expected)
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        (False, [[[0, 0.25], [0.5, 0.75]], [[0.25, 0.25], [0.25, 1]]]),  # both trials from -2 to 6
+        (True, [[[0, 1 / 3], [2 / 3, 1]], [[0, 0], [0, 1]]]),  # from -2 to 4, and from 0 to 6
+    ],
+)
+def test_unit_range_by_hand(each: bool, expected: list) -> None:
+    states = np.array([[[-2.0, 0.0], [2.0, 4.0]], [[0.0, 0.0], [0.0, 6.0]]])
+    np.testing.assert_array_equal(to_unit_range(states, each=each), expected)
 
 
-@pytest.mark.parametrize("states", [np.zeros((2, 3, 2)), np.full((1, 1, 1), 4.2)])
-def test_states_without_a_range(states: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("states", "each"),
+    [(np.zeros((2, 3, 2)), False), (np.full((1, 1, 1), 4.2), True), (np.array([[[0.0], [1.0]], [[1.0], [1.0]]]), True)],
+)
+def test_states_without_a_range(states: np.ndarray, each: bool) -> None:
     with pytest.raises(DynalignError, match="do not change at all"):
-        to_unit_range(states)
+        to_unit_range(states, each=each)
+
+
+def test_a_piece_of_one_sample_changes_nothing() -> None:
+    long, point = np.arange(6.0).reshape(1, 3, 2), np.ones((1, 1, 2))
+    np.testing.assert_array_equal(attach([long, point, long]), attach([long, long]))

@@ -195,3 +195,12 @@ def test_labels_name_the_parameters() -> None:
     assert Lorenz().label == "lorenz(r=28, sigma=10, beta=2.667)"
     assert Hopf(mu=-0.5).label == "hopf(mu=-0.5, omega=4)"
     assert len({system.name for system in ONE_OF_EACH}) == len(ONE_OF_EACH)
+
+
+def test_starts_need_a_draw_for_every_coordinate() -> None:
+    with pytest.raises(DynalignError, match=r"draws of shape \(trials, 3 or more\), not \(2, 1\)"):
+        Lorenz().starts(np.array([[0.3], [0.4]]))
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    assert Lorenz(r=np.float32(4)).drift(np.ones((1, 3))).shape == (1, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+import numbers
 from typing import ClassVar
 
 import numpy as np
@@ -39,7 +40,7 @@ class System(abc.ABC):
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not abs(float(value)) < math.inf:
                 raise DynalignError(f"{field.name}={value!r} of {self.name} must be a finite number.")
 
     @abc.abstractmethod
@@ -61,7 +62,16 @@ class System(abc.ABC):
         """Return starting points (trials, dimension) in the box for draws from [0, 1), shape (trials, >= dimension).
 
         The same draws give matched starts in every system, so that trial k means the same in all of them.
+
+        Raises
+        ------
+        DynalignError
+            If the draws have fewer columns than the system has coordinates.
         """
+        if uniform.ndim != 2 or uniform.shape[1] < self.dimension:
+            raise DynalignError(
+                f"Starts of {self.label} need draws of shape (trials, {self.dimension} or more), not {uniform.shape}."
+            )
         low, high = np.array(self.box).T
         points: Array = low + (high - low) * uniform[:, : self.dimension]
         return points

@@ -34,6 +34,8 @@ def members(families: Sequence[str]) -> list[tuple[str, System]]:
     DynalignError
         If a family is unknown or named twice.
     """
+    if isinstance(families, str):
+        raise DynalignError(f"families={families} must be a list of names, such as [{families}].")
     unknown = [name for name in families if name not in FAMILIES]
     if unknown:
         raise DynalignError(f"There is no family {unknown[0]}; there is {', '.join(FAMILIES)}.")

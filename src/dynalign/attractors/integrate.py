@@ -31,12 +31,13 @@ def trajectories(
     time_step : float, optional
         Time between two samples; by default the system's own.
     tolerance : float
-        Largest local error of a step, relative for coordinates above 1 and absolute below.
+        Largest estimated error of a step in a coordinate x, over 1 + |x|.
 
     Raises
     ------
     DynalignError
-        If a trajectory diverges, naming the system and its parameters.
+        If a trajectory diverges, naming the system and its parameters; or for starts, times or a tolerance that have
+        no meaning.
     """
     step = _checked(system, starts, time_steps, time_step)
     if not _FINEST < tolerance < 1:
@@ -133,10 +134,15 @@ def _march(
 
 def _checked(system: System, starts: Array, time_steps: int, time_step: float | None) -> float:
     """Check what all integrators are given, and return the time between two samples."""
-    if starts.ndim != 2 or starts.shape[1] != system.dimension or not np.isfinite(starts).all() or not starts.size:
+    if starts.ndim != 2 or starts.shape[1] != system.dimension or not starts.size:
         raise DynalignError(
-            f"The starts of {system.label} must be finite numbers of shape (trials, {system.dimension}), "
-            f"not {starts.shape}."
+            f"The starts of {system.label} must have the shape (trials, {system.dimension}), not {starts.shape}."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        moves = np.isfinite(starts).all() and np.isfinite(system.drift(starts)).all()
+    if not moves or not np.abs(starts).max() < _FAR:
+        raise DynalignError(
+            f"The starts of {system.label} must be finite numbers below {_FAR:g}, where the system is defined."
         )
     if time_steps < 2:
         raise DynalignError(f"time_steps={time_steps} of {system.label} must be at least 2.")
@@ -148,6 +154,6 @@ def _checked(system: System, starts: Array, time_steps: int, time_step: float | 
 
 def _diverged(system: System, time: float, how: str) -> DynalignError:
     return DynalignError(
-        f"The integration of {system.label} diverges after time {time:g} ({how}); other parameters, smaller steps, "
+        f"The integration of {system.label} diverges by time {time:g} ({how}); other parameters, smaller steps, "
         "less noise, or starts nearer to its attractor would keep it finite."
     )

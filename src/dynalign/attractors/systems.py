@@ -14,7 +14,8 @@ from dynalign.attractors.base import Array, System
 class Lorenz(System):
     """Convection (Lorenz 1963, eqs. 25-27).
 
-    The origin attracts everything for r < 1, two mirrored fixed points do for 1 < r < 24.06, chaos for r > 24.74.
+    The origin attracts everything for r < 1, and two mirrored fixed points nearly everything for 1 < r < 24.06; beyond
+    24.74 they are unstable, and for the r used here there is chaos.
     """
 
     r: float = 28.0
@@ -138,4 +139,4 @@ class Straight(System):
 
     def drift(self, x: Array) -> Array:
         """Return speed (1, 1, 1) / sqrt(3)."""
-        return np.full_like(x, self.speed / np.sqrt(3))
+        return np.full(x.shape, self.speed / np.sqrt(3))

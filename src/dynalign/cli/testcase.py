@@ -117,8 +117,9 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
     """Return a cell for every metric and test case, and how many of them were in the store."""
     names = [(metric, case) for case in job.cases for metric in job.metrics]
     results: dict[tuple[str, str], Measured | str] = {}
+    paths = {name: job.measurement(*name) for name in names}
     for name in names:
-        stored = read_json(job.measurement(*name))
+        stored = read_json(paths[name])
         if stored is not None:
             results[name] = Measured(**stored)
     found = len(results)
@@ -137,10 +138,10 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
         bar = progress.add_task(f"measuring, seed {job.seed}", total=len(names), completed=found, note="")
         tasks = [(job.metrics[metric], materials[case]) for metric, case in missing]
         for index, result in workers().measure(tasks, limit=job.limit) if tasks else ():
-            metric, case = missing[index]
-            results[missing[index]] = result
+            metric, case = name = missing[index]
+            results[name] = result
             if isinstance(result, Measured):
-                write_json(job.measurement(metric, case), asdict(result))
+                write_json(paths[name], asdict(result))
             progress.update(bar, advance=1, note=_note(metric, case, result))
             if not console.is_terminal:
                 console.print(_note(metric, case, result), soft_wrap=True, markup=False)

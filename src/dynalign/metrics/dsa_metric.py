@@ -89,7 +89,10 @@ class DSAMetric(Metric):
         fit = _package("dmd").DMD(
             torch.from_numpy(states), n_delays=self.n_delays, delay_interval=self.delay_interval, rank=self.rank
         )
-        fit.fit()
+        try:
+            fit.fit()
+        except (ValueError, RuntimeError) as error:
+            raise DynalignError(f"dsa-metric refuses {where}: {str(error).splitlines()[0]}") from error
         operator: Tensor = torch.as_tensor(fit.A_v)
         return operator
 
@@ -100,7 +103,8 @@ class DSAMetric(Metric):
         with torch.random.fork_rng(devices=[]):
             for first, second in pairs:
                 torch.manual_seed(self.seed)
-                angles.append(float(solver.fit_score(first, second)))
+                # Copies, because the package changes what it is given.
+                angles.append(float(solver.fit_score(first.clone(), second.clone())))
         return np.array(angles) / (1.0 if self.scale == "radians" else math.pi / 2)
 
 

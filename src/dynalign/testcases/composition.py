@@ -137,7 +137,11 @@ class Composition(TestCase):
 
         def over_shared(weights: Array) -> Array:
             means = means_by_level(chosen, _SHARED, weights)
-            return statistics.r_squared(_SHARED, means) if criterion == "linear" else 1 - means[:, -1] / means[:, 0]
+            if criterion == "linear":
+                return statistics.r_squared(_SHARED, means)
+            left: Array = np.full(len(means), np.nan)
+            np.divide(means[:, -1], means[:, 0], out=left, where=means[:, 0] > 0)
+            return 1 - left
 
         return resampled(chosen, over_shared)
 
@@ -153,7 +157,7 @@ class Composition(TestCase):
             "spiral 5": protocol.record(Lorenz(r=5), seed),
             "spiral 15": protocol.record(Lorenz(r=15), seed),
         }
-        quarter = protocol.time_steps // 4 + 1  # one step at each seam is shared
+        quarter = -(-(protocol.time_steps - 1) // 4) + 1  # one step at each seam is shared
         pieces = [protocol.record(system, seed, time_steps=quarter) for system in (line, curve)]
         path = attach([*pieces, *pieces])[:, : protocol.time_steps]
         return {name: to_unit_range(states) for name, states in {**made, "zigzag": path}.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import ClassVar
@@ -100,9 +100,10 @@ class Families(TestCase):
         return resampled(apart, lambda weights: statistic(values, different, weights), strata=family_of(apart))
 
 
-def family_of(rows: pd.DataFrame) -> dict[object, object]:
+def family_of(rows: pd.DataFrame) -> dict[Hashable, Hashable]:
     """Return the family of every system in rows: systems that are not different from each other."""
-    family: dict[object, object] = {}
+    family = {name: name for column in ("a", "b") for name in rows[column]}
     for a, b in rows.loc[~rows["different"], ["a", "b"]].itertuples(index=False):
-        family[b] = family.setdefault(a, a)
-    return {name: family.get(name, name) for column in ("a", "b") for name in rows[column]}
+        mine, theirs = family[a], family[b]
+        family = {name: mine if of == theirs else of for name, of in family.items()}
+    return family

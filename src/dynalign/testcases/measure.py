@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 import dynalign
+from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 from dynalign.testcases.base import Comparison, Material
 
@@ -72,7 +74,7 @@ def source_key(*objects: object) -> str:
     """
     package = Path(dynalign.__file__).parent
     files = {path for pattern in _DECIDING for path in package.glob(pattern)}
-    files |= {Path(inspect.getfile(type(each))) for each in objects}
+    files |= {Path(inspect.getfile(inspect.getmodule(type(each)) or dynalign)) for each in objects}
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())
@@ -104,16 +106,22 @@ def _distances(metric: Metric, material: Material, pairs: Sequence[tuple[str, st
     for start in range(0, len(able), _CHUNK):
         chunk = able[start : start + _CHUNK]
         together = [(prepared[a], prepared[b]) for a, b in chunk]
-        values, reason = _attempt(lambda: np.asarray(metric.distances(together), dtype=float))  # noqa: B023
-        if not reason and values.shape != (len(chunk),):
-            reason = f"returned numbers of shape {values.shape} for {len(chunk)} pairs"
+        values, reason = _attempt(lambda: _numbers(metric, together))  # noqa: B023
         if not reason:
             results |= {pair: _checked(value) for pair, value in zip(chunk, values, strict=True)}
             continue
         for pair, couple in zip(chunk, together, strict=True):  # one bad pair must not take its neighbours with it
-            value, reason = _attempt(lambda: float(np.asarray(metric.distances([couple])).item()))  # noqa: B023
-            results[pair] = (None, reason) if reason else _checked(value)
+            values, reason = _attempt(lambda: _numbers(metric, [couple]))  # noqa: B023
+            results[pair] = (None, reason) if reason else _checked(values[0])
     return [results[pair] for pair in pairs]
+
+
+def _numbers(metric: Metric, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
+    """Return the dissimilarities of prepared pairs, which must be as many."""
+    values = np.asarray(metric.distances(pairs), dtype=np.float64)
+    if values.shape != (len(pairs),):
+        raise DynalignError(f"returned numbers of shape {values.shape} for {len(pairs)} pairs")
+    return values
 
 
 def _checked(value: float) -> Result:

@@ -36,8 +36,8 @@ class Protocol:
     starts : {"matched", "fresh"}
         Whether trial k starts at the same point in every system, or, as in the study, anywhere.
     unit_range : bool
-        Whether each system is scaled to lie between 0 and 1, as in the study, and observation noise is measured
-        on that scale; otherwise it is measured in standard deviations of the system.
+        Whether each trajectory is scaled on its own to lie between 0 and 1, as in the study, and observation noise is
+        measured on that scale; otherwise it is measured in standard deviations of the system.
     tolerance : float
         Of the adaptive integrator.
 
@@ -93,10 +93,10 @@ class Protocol:
             states = euler(system, starts, time_steps=steps, time_step=self.time_step)
         else:
             states = trajectories(system, starts, time_steps=steps, time_step=self.time_step, tolerance=self.tolerance)
-        return to_unit_range(states) if self.unit_range else states
+        return to_unit_range(states, each=True) if self.unit_range else states
 
     def record_noisy(self, system: System, seed: int, level: float, rng: np.random.Generator) -> Array:
-        """Return trajectories of a system that is driven by white noise.
+        """Return trajectories of a system that is driven by white noise, whatever the protocol's integrator.
 
         Parameters
         ----------
@@ -105,10 +105,14 @@ class Protocol:
             without it.
         """
         starts = self._starts(system, seed, None, None)
-        noise = level * spread(trajectories(system, starts, time_steps=self.time_steps, time_step=self.time_step))
-        return euler_maruyama(
+        clean = trajectories(
+            system, starts, time_steps=self.time_steps, time_step=self.time_step, tolerance=self.tolerance
+        )
+        noise = level * spread(clean)
+        states = euler_maruyama(
             system, starts, time_steps=self.time_steps, noise=noise, rng=rng, time_step=self.time_step
         )
+        return to_unit_range(states, each=True) if self.unit_range else states
 
     def observe(self, states: Array, level: float, rng: np.random.Generator) -> Array:
         """Return states mixed with observation noise of standard deviation ``level``, at constant variance."""

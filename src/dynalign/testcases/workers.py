@@ -6,6 +6,7 @@ import atexit
 import functools
 import multiprocessing
 import os
+import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -36,9 +37,14 @@ class Workers:
 
         ``limit`` is how many seconds a task may take once it has begun.
         """
-        futures: dict[Future[Measured], int] = {
-            self._pool.schedule(measure, args=list(task), timeout=limit): index for index, task in enumerate(tasks)
-        }
+        futures: dict[Future[Measured], int] = {}
+        for index, task in enumerate(tasks):
+            try:
+                packed = pickle.dumps(task)
+            except Exception as error:  # whatever a metric of someone else may raise
+                yield index, f"cannot be sent to another process: {type(error).__name__}: {error}"
+                continue
+            futures[self._pool.schedule(_unpack_and_measure, args=[packed], timeout=limit)] = index
         for future in as_completed(futures):
             yield futures[future], _outcome(future, limit)
 
@@ -63,8 +69,14 @@ def _outcome(future: Future[Measured], limit: float) -> Measured | str:
         return f"took longer than {limit:g} s"
     except ProcessExpired as error:
         return f"its process died (exit code {error.exitcode})"
-    except Exception as error:  # whatever a metric of someone else may raise while it is sent over
+    except Exception as error:  # what a metric of someone else raised while it was unpacked
         return f"{type(error).__name__}: {error}"
+
+
+def _unpack_and_measure(packed: bytes) -> Measured:
+    """Measure a task; it is unpacked here, so that what goes wrong with it is an error of this task alone."""
+    metric, material = pickle.loads(packed)
+    return measure(metric, material)
 
 
 def _processors() -> int:
