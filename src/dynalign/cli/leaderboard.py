@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         paths["leaderboard"] = folder / "leaderboard.md"
         if not failures and jobs[0].config.publish:
             publish(board, text, document=DOCUMENT, readme=ROOT / "README.md")
-            paths["published"] = DOCUMENT
+            paths["published"] = Path(os.path.relpath(DOCUMENT))
         build(jobs[0].config.logger).summary(
             group=folder.name,
             tables={"leaderboard": board.scores, "dissimilarities": rows},

@@ -92,7 +92,6 @@ def _document(board: Leaderboard, meta: Mapping[str, str]) -> Iterator[str]:
         yield f"This page is what the following command writes:\n\n{fence}sh\n{meta['command']}\n{fence}"
     yield _main_table(board, notes)
     cases = [_case(board, name, notes) for name in board.cases]
-    yield from _reasons(notes)
     yield "\n".join(f"- {_escaped(text)}" for text in READING)
     found = answers(board)
     if found:
@@ -103,6 +102,9 @@ def _document(board: Leaderboard, meta: Mapping[str, str]) -> Iterator[str]:
         yield "\n".join(f"- {_escaped(text)}" for text in answer.sentences)
     for case in cases:
         yield from case
+    if notes.reasons:
+        yield "## Why numbers are missing"
+        yield from _reasons(notes)
     facts = [f"{_escaped(name)} {_escaped(value)}" for name, value in meta.items() if name != "command"]
     seeds = int(board.metrics["seeds"].max()) if len(board.metrics) else 0
     yield "## How it was made"
