@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.command import Ran, run
 from tests.wandb_file import read_run
 
-ROOT = Path(__file__).parents[2]
 TINY = [
     "trainer.epochs=2", "trainer.batches_per_epoch=3", "trainer.batch_size=8", "trainer.validation_trials=20",
     "representation.trials=20", "metric.dsa.rank=6", "metric.dsa.n_delays=3", "metric.dsa.starts=12",
@@ -23,29 +19,15 @@ TINY = [
 pytestmark = pytest.mark.slow
 
 
-@dataclass
-class Ran:
-    code: int
-    output: str
-    folder: Path
-
-
-def run(store: Path, folder: Path, *arguments: str) -> Ran:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
-        environment.pop(name, None)
-    environment["HOME"] = str(store.parent)  # a user who is not logged in
-    key = "hydra.sweep.dir" if "-m" in arguments else "hydra.run.dir"
-    command = [sys.executable, "train.py", *arguments, *TINY, f"store={store}", f"{key}={folder}"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    return Ran(done.returncode, done.stdout + done.stderr, folder)
+def train(store: Path, folder: Path, *arguments: str) -> Ran:
+    return run("train.py", store, folder, *arguments, *TINY)
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Rnn and mamba, without noise and with recurrent noise, of which mamba's last has no meaning."""
     base = tmp_path_factory.mktemp("sweep")
-    return run(base / "store", base / "first", "-m", "model=rnn,mamba", "noise=0,0.1", "perturbation=recurrent")
+    return train(base / "store", base / "first", "-m", "model=rnn,mamba", "noise=0,0.1", "perturbation=recurrent")
 
 
 def test_the_others_finish_and_the_status_tells(sweep: Ran) -> None:
@@ -113,7 +95,7 @@ def test_wandb_summary_run_is_in_the_same_group(sweep: Ran) -> None:
 def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
     store = sweep.folder.parent / "store"
     keys = {path.name for path in store.iterdir() if path.is_dir()}
-    again = run(
+    again = train(
         store, sweep.folder.parent / "third", "-m", "model=rnn", "noise=0,0.2,0.4",
         "perturbation=representation", "reference=final",
     )  # fmt: skip
@@ -130,7 +112,7 @@ def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
 def test_single_run_against_another_ones_key(sweep: Ran) -> None:
     store = sweep.folder.parent / "store"
     key = read_run(sweep.folder / "1").config["key"]
-    single = run(store, sweep.folder.parent / "single", f"reference={key[:8]}", "logger=none")
+    single = train(store, sweep.folder.parent / "single", f"reference={key[:8]}", "logger=none")
     assert single.code == 0, single.output
     table = pd.read_parquet(single.folder / "dissimilarities.parquet")
     last = table[(table["comparison"] == "learning") & (table["epoch"] == 2) & (table["metric"] == "cka")]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.command import Ran, run
 from tests.wandb_file import read_run
 
-ROOT = Path(__file__).parents[2]
 TINY = [
     "protocol.trials=6", "protocol.time_steps=40", "protocol.families=[ring,line,hopf_cycle]",
 ]  # fmt: skip
@@ -21,27 +18,14 @@ TINY = [
 pytestmark = pytest.mark.slow
 
 
-@dataclass
-class Ran:
-    code: int
-    output: str
-    folder: Path
-
-
-def run(store: Path, folder: Path, *arguments: str, protocol: list[str] = TINY) -> Ran:
-    environment = {**os.environ, "HOME": str(store.parent)}  # a user who is not logged in
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
-        environment.pop(name, None)
-    key = "hydra.sweep.dir" if "-m" in arguments else "hydra.run.dir"
-    command = [sys.executable, "testcase.py", *arguments, *protocol, f"store={store}", f"{key}={folder}"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    return Ran(done.returncode, done.stdout + done.stderr, folder)
+def put_to_test(store: Path, folder: Path, *arguments: str, protocol: Sequence[str] = TINY) -> Ran:
+    return run("testcase.py", store, folder, *arguments, *protocol)
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     base = tmp_path_factory.mktemp("testcase")
-    return run(
+    return put_to_test(
         base / "store", base / "first", "-m", "metric=cka,procrustes", "testcase=families,composition", "seed=0,1",
     )  # fmt: skip
 
@@ -89,7 +73,7 @@ def test_wandb_has_the_tables_and_numbers(sweep: Ran) -> None:
 
 
 def test_the_same_again_measures_nothing_and_says_the_same(sweep: Ran) -> None:
-    again = run(
+    again = put_to_test(
         sweep.folder.parent / "store", sweep.folder.parent / "again", "-m", "metric=cka,procrustes",
         "testcase=families,composition", "seed=0,1", "logger=none",
     )  # fmt: skip
@@ -104,7 +88,7 @@ def test_metrics_that_misbehave_lose_their_cells_and_nothing_else(tmp_path: Path
         f"+metric.{name.lower()}={{_target_: tests.foreign_metrics.{name}}}"
         for name in ("Mean", "Hanging", "Dying", "Undefined", "Failing")
     ]
-    ran = run(
+    ran = put_to_test(
         tmp_path / "store", tmp_path / "run", "metric=cka", "testcase=families", "limit=3", "logger=none", *foreign
     )
     assert ran.code == 0, ran.output
@@ -122,7 +106,7 @@ def test_metrics_that_misbehave_lose_their_cells_and_nothing_else(tmp_path: Path
 
 
 def test_a_swept_setting_is_a_row_of_its_own(tmp_path: Path) -> None:
-    ran = run(
+    ran = put_to_test(
         tmp_path / "store", tmp_path / "sweep", "-m", "metric=cka", "metric.cka.kernel=linear,rbf", "testcase=families",
         "logger=none",
     )  # fmt: skip
@@ -131,7 +115,7 @@ def test_a_swept_setting_is_a_row_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_diverging_system_is_named_and_the_other_jobs_finish(tmp_path: Path) -> None:
-    ran = run(
+    ran = put_to_test(
         tmp_path / "store", tmp_path / "sweep", "-m", "metric=cka", "testcase=families", "logger=none",
         "protocol.integrator=euler,adaptive",
         protocol=["protocol.trials=5", "protocol.families=[lorenz_origin,lorenz_chaos]"],
@@ -144,7 +128,7 @@ def test_a_diverging_system_is_named_and_the_other_jobs_finish(tmp_path: Path) -
 
 def test_optuna_chooses_what_is_best(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    ran = run(
+    ran = put_to_test(
         tmp_path / "store", tmp_path / "search", "-m", "search=dsa", "hydra.sweeper.n_trials=4", "logger=none",
         "testcase.composition.pairs_per_kind=2", protocol=["protocol.trials=4"],
     )  # fmt: skip
