@@ -19,6 +19,7 @@ from dynalign.cli.meta import meta
 from dynalign.cli.save import save
 from dynalign.report import (
     Failure,
+    curves,
     curves_figure,
     leaderboard_markdown,
     matrices_figure,
@@ -56,12 +57,14 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
     cells = _cells(jobs)
     board = build_leaderboard(cells)
     rows = pd.concat([cell.rows for cell in cells], ignore_index=True) if cells else pd.DataFrame()
-    figures = _figures(board, rows)
+    found = {name: curves(case, rows) for name, case in board.cases.items()} if len(rows) else {}
+    figures = _figures(board, rows, found)
+    facts = meta()
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")
     paths: dict[str, Path] = {}
     if cells:
-        text = leaderboard_markdown(board, meta=meta())
+        text = leaderboard_markdown(board, meta=facts)
         write_atomically(folder / "leaderboard.md", lambda path: path.write_text(text, encoding="utf-8"))
         write_table(board.scores, folder, "leaderboard")
         paths["table"] = write_table(rows, folder)["csv"]
@@ -86,8 +89,9 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         board=board,
         rows=rows,
         failures=failures,
-        meta=meta(),
+        meta=facts,
         configs={f"seed {job.config.seed}": OmegaConf.to_yaml(job.config, resolve=True) for job in jobs},
+        found=found,
     )
     print_leaderboard(console, board, failures=failures, paths=paths)
     return not failures
@@ -146,13 +150,14 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
 
 
-def _figures(board: Leaderboard, rows: pd.DataFrame) -> dict[str, Figure]:
+def _figures(board: Leaderboard, rows: pd.DataFrame, found: Mapping[str, Any]) -> dict[str, Figure]:
     styles = metric_styles(list(board.metrics["metric"]))
     figures = {}
     for name, case in board.cases.items():
-        mine = rows[rows["testcase"] == name] if len(rows) else rows
-        if case.panels and len(mine):
-            figures[f"curves-{name}"] = curves_figure(case, mine, styles=styles)
-        for part in case.matrices if len(mine) else ():
-            figures[f"matrices-{name}-{part.replace(' ', '-')}"] = matrices_figure(case, mine, part)
+        if not len(rows) or name not in set(rows["testcase"]):
+            continue
+        if case.panels:
+            figures[f"curves-{name}"] = curves_figure(case, rows, found=found[name], styles=styles)
+        for part in case.matrices:
+            figures[f"matrices-{name}-{part.replace(' ', '-')}"] = matrices_figure(case, rows, part)
     return figures

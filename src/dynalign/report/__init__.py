@@ -19,7 +19,7 @@ from dynalign.report.leaderboard_terminal import print_leaderboard
 from dynalign.report.leaderboard_texts import answers
 from dynalign.report.page import write_report
 from dynalign.report.terminal import print_summary
-from dynalign.report.testcase_figures import curves_figure, matrices_figure, metric_styles, systems_figure
+from dynalign.report.testcase_figures import curves, curves_figure, matrices_figure, metric_styles, systems_figure
 
 if TYPE_CHECKING:
     from dynalign.report.wandb_runs import NoRuns, WandbRuns, logged_in
@@ -30,6 +30,7 @@ __all__ = [
     "WandbRuns",
     "answers",
     "classical_mds",
+    "curves",
     "curves_figure",
     "embedding_figure",
     "headline_table",

@@ -16,7 +16,7 @@ from dynalign.report.figures import RunStyle
 from dynalign.report.leaderboard_table import Notes, Score, Table, criteria_of, headlines
 from dynalign.report.leaderboard_texts import NOTHING, READING, answers, headed, pace
 from dynalign.report.metric_texts import Guide, guide, metric_of, named
-from dynalign.report.testcase_figures import curves, curves_figure, metric_styles, systems_figure
+from dynalign.report.testcase_figures import Curves, curves, curves_figure, metric_styles, systems_figure
 from dynalign.testcases import Comparison, Criterion, Leaderboard, TestCase
 
 _FIRST = 5  # warnings of a metric that are shown
@@ -30,6 +30,7 @@ def write_leaderboard(
     failures: Sequence[Failure],
     meta: Mapping[str, str],
     configs: Mapping[str, str],
+    found: Mapping[str, Curves] | None = None,
 ) -> Path:
     """Write the page to ``path`` and return it; a reader sees the old file or the new one, never half of one.
 
@@ -46,6 +47,8 @@ def write_leaderboard(
         The command (under "command"), the date (under "date"), and versions.
     configs : mapping of name to YAML text
         Everything that determined the numbers.
+    found : mapping of test case to curves, optional
+        From ``curves``, where they are computed already.
     """
     if not len(rows):  # all is lost, and with it the columns
         rows = pd.DataFrame(columns=["metric", "testcase", "seed", *Comparison._fields, "dissimilarity", "reason"])
@@ -53,7 +56,8 @@ def write_leaderboard(
     styles = metric_styles(labels)
     notes = Notes()
     main = _shown(headlines(board, notes), styles, barred=True)
-    cases = [_case(board, name, rows, styles, notes) for name in board.cases]
+    known = found or {}
+    cases = [_case(board, name, rows, styles, notes, known.get(name)) for name in board.cases]
     return write_page(
         path,
         "leaderboard.html.jinja",
@@ -123,7 +127,12 @@ def _shown(table: Table, styles: Mapping[str, RunStyle], *, barred: bool) -> dic
 
 
 def _case(
-    board: Leaderboard, name: str, rows: pd.DataFrame, styles: Mapping[str, RunStyle], notes: Notes
+    board: Leaderboard,
+    name: str,
+    rows: pd.DataFrame,
+    styles: Mapping[str, RunStyle],
+    notes: Notes,
+    found: Curves | None,
 ) -> dict[str, Any]:
     case = board.cases[name]
     return {
@@ -131,13 +140,13 @@ def _case(
         "title": case.title,
         "about": case.about,
         "table": _shown(criteria_of(board, name, notes), styles, barred=False),
-        "curves": _curves(case, rows, styles),
+        "curves": _curves(case, rows, styles, found),
         "matrices": [shown for label in styles for shown in _matrices(case, rows, label)],
     }
 
 
-def _curves(case: TestCase, rows: pd.DataFrame, styles: Mapping[str, RunStyle]) -> Any:
-    found = curves(case, rows)
+def _curves(case: TestCase, rows: pd.DataFrame, styles: Mapping[str, RunStyle], found: Curves | None) -> Any:
+    found = curves(case, rows) if found is None else found
     if not any(found.values()):
         return None
     return picture(

@@ -38,13 +38,16 @@ class Workers:
         ``limit`` is how many seconds a task may take once it has begun.
         """
         futures: dict[Future[Measured], int] = {}
-        for index, task in enumerate(tasks):
+        # Material is large and shared by many tasks, so each is packed once.
+        materials = {id(material): material for _, material in tasks}
+        packed = {key: pickle.dumps(material) for key, material in materials.items()}
+        for index, (metric, material) in enumerate(tasks):
             try:
-                packed = pickle.dumps(task)
+                args = [pickle.dumps(metric), packed[id(material)]]
             except Exception as error:  # whatever a metric of someone else may raise
                 yield index, f"cannot be sent to another process: {type(error).__name__}: {error}"
                 continue
-            futures[self._pool.schedule(_unpack_and_measure, args=[packed], timeout=limit)] = index
+            futures[self._pool.schedule(_unpack_and_measure, args=args, timeout=limit)] = index
         for future in as_completed(futures):
             yield futures[future], _outcome(future, limit)
 
@@ -73,10 +76,9 @@ def _outcome(future: Future[Measured], limit: float) -> Measured | str:
         return f"{type(error).__name__}: {error}"
 
 
-def _unpack_and_measure(packed: bytes) -> Measured:
+def _unpack_and_measure(metric: bytes, material: bytes) -> Measured:
     """Measure a task; it is unpacked here, so that what goes wrong with it is an error of this task alone."""
-    metric, material = pickle.loads(packed)
-    return measure(metric, material)
+    return measure(pickle.loads(metric), pickle.loads(material))
 
 
 def _processors() -> int:
