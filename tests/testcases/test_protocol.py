@@ -46,7 +46,7 @@ def test_one_recording_can_depart_from_the_protocol() -> None:
     np.testing.assert_array_equal(TINY.record(Line(), 0, matched=False), fresh.record(Line(), 0))
     np.testing.assert_array_equal(fresh.record(Line(), 0, matched=True), TINY.record(Line(), 0))
     assert TINY.record(Line(), 0).shape == (4, 32, 2)
-    assert TINY.record(Line(), 0, trials=7, time_steps=5).shape == (7, 5, 2)
+    assert replace(TINY, trials=7).record(Line(), 0, time_steps=5).shape == (7, 5, 2)
     longer = TINY.record(Line(), 0, time_steps=40)
     np.testing.assert_allclose(longer[:, :32], TINY.record(Line(), 0), atol=1e-8)
 

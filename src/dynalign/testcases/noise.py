@@ -31,7 +31,7 @@ from dynalign.testcases.base import (
     values_of,
 )
 from dynalign.testcases.families import family_of
-from dynalign.testcases.protocol import Protocol, spread
+from dynalign.testcases.protocol import Protocol, check_families, spread
 
 NOISE, MIXING, CLEAN, OBSERVATION, PROCESS = "noise only", "mixing", "clean", "observation noise", "process noise"
 _PATTERNS = tuple(Lorenz(r=r) for r in (0.5, 5, 10, 15, 30, 40, 50))
@@ -130,9 +130,7 @@ class Noise(TestCase):
             raise DynalignError(
                 f"noise has {len(self.noise)} epochs and mixing {len(self.mixing)}; both need the same two or more."
             )
-        if len(self.families) < 2:
-            raise DynalignError(f"families=[{', '.join(self.families)}] of noise must name two or more families.")
-        members(self.families)
+        check_families(self.families, " of noise")
         if any(not 0 <= level <= 1 for level in self.noise):
             raise DynalignError(f"noise={list(self.noise)} must hold levels between 0 and 1.")
         rising = all(first < second for first, second in zip((0.0, *self.levels), self.levels, strict=False))

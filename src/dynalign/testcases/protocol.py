@@ -57,9 +57,7 @@ class Protocol:
     tolerance: float = 1e-9
 
     def __post_init__(self) -> None:
-        if len(self.families) < 2:
-            raise DynalignError(f"families=[{', '.join(self.families)}] must name two or more families.")
-        members(self.families)
+        check_families(self.families)
         if self.trials < 1 or self.time_steps < 2:
             raise DynalignError(
                 f"A protocol needs trials >= 1 and time_steps >= 2, not {self.trials} and {self.time_steps}."
@@ -74,7 +72,6 @@ class Protocol:
         system: System,
         seed: int,
         *,
-        trials: int | None = None,
         time_steps: int | None = None,
         matched: bool | None = None,
     ) -> Array:
@@ -84,10 +81,10 @@ class Protocol:
         ----------
         seed : int
             With matched starts, the same starts for every system; with fresh ones, they depend on the system too.
-        trials, time_steps, matched : optional
+        time_steps, matched : optional
             Instead of the protocol's own.
         """
-        starts = self._starts(system, seed, trials, matched)
+        starts = self._starts(system, seed, matched)
         steps = self.time_steps if time_steps is None else time_steps
         if self.integrator == "euler":
             states = euler(system, starts, time_steps=steps, time_step=self.time_step)
@@ -104,7 +101,7 @@ class Protocol:
             Standard deviation of the noise that enters from sample to sample, over the spread of the trajectories
             without it.
         """
-        starts = self._starts(system, seed, None, None)
+        starts = self._starts(system, seed, None)
         clean = trajectories(
             system, starts, time_steps=self.time_steps, time_step=self.time_step, tolerance=self.tolerance
         )
@@ -120,11 +117,17 @@ class Protocol:
             return RepresentationNoise(level).on_representation(states, rng).astype(np.float64, copy=False)
         return math.sqrt(1 - level**2) * states + level * rng.standard_normal(states.shape)
 
-    def _starts(self, system: System, seed: int, trials: int | None, matched: bool | None) -> Array:
+    def _starts(self, system: System, seed: int, matched: bool | None) -> Array:
         same = self.starts == "matched" if matched is None else matched
         words = () if same else tuple(system.label.encode())
-        count = self.trials if trials is None else trials
-        return system.starts(np.random.default_rng((seed, *words)).uniform(size=(count, 3)))
+        return system.starts(np.random.default_rng((seed, *words)).uniform(size=(self.trials, 3)))
+
+
+def check_families(families: Sequence[str], of: str = "") -> None:
+    """Raise a DynalignError unless two or more known families are named; ``of`` says whose they are."""
+    if len(families) < 2:
+        raise DynalignError(f"families=[{', '.join(families)}]{of} must name two or more families.")
+    members(families)
 
 
 def spread(states: Array) -> float:
