@@ -1,4 +1,9 @@
-"""The one exception that means "your input cannot be used as it is"."""
+"""The one exception that means "your input cannot be used as it is", and how it helps with a misspelt word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class DynalignError(ValueError):
@@ -7,3 +12,10 @@ class DynalignError(ValueError):
     The command line shows the message alone, without a stack trace. It is a ``ValueError``, so that code that
     uses the library without the command line needs to know nothing of it.
     """
+
+
+def suggestion(word: object, known: Iterable[str]) -> str:
+    """Return the end of a sentence about a misspelt word: the nearest known one, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(str(word), names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(names))}."

@@ -1,6 +1,6 @@
 """Dissimilarities between systems: arrays (trials, time, units) in, numbers out."""
 
-from dynalign.metrics.base import Metric
+from dynalign.metrics.base import Description, Metric
 from dynalign.metrics.causal_ot import CausalOT
 from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
@@ -22,6 +22,7 @@ __all__ = [
     "CausalOT",
     "ConditionWarning",
     "DSAMetric",
+    "Description",
     "Explanation",
     "Metric",
     "Procrustes",

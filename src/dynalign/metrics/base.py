@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
+import inspect
+import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +21,29 @@ from dynalign.errors import DynalignError
 States = npt.NDArray[np.float64]
 Scale = Literal["unit", "radians"]
 Invariance = Literal["rotation", "scale", "translation", "linear"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a reader of numbers needs to know of the metric that measured them, in plain text.
+
+    Attributes
+    ----------
+    name, label, unit : str
+        See ``Metric``.
+    title, about, blind_spot : str
+        What it is called where it is explained, what it does, and what it does not see; a sentence or two each.
+    compares : str
+        ``dynamics`` or ``geometry``.
+    """
+
+    name: str
+    label: str
+    unit: str
+    title: str
+    about: str
+    blind_spot: str
+    compares: str
 
 
 class Metric(abc.ABC):
@@ -46,6 +73,47 @@ class Metric(abc.ABC):
 
     needs_matched_trials: ClassVar[bool]
     """Whether trial k must be the same condition in both systems, and time step t the same moment."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that the metric was configured with, by name."""
+        fields: dict[str, dataclasses.Field[Any]] = getattr(type(self), "__dataclass_fields__", {})
+        known = [name for name, field in fields.items() if field.init] if fields else list(vars(self))
+        return {name: getattr(self, name) for name in known if not name.startswith("_")}
+
+    @property
+    def key(self) -> str:
+        """Its name, and the settings that differ from the defaults: ``dsa(rank=10)``, or ``dsa`` where none does."""
+        return self.name + self._unusual()
+
+    @property
+    def label(self) -> str:
+        """What tells it apart in tables and figures: ``DSA(rank=10)``, or ``DSA`` where all settings are defaults."""
+        return self.title + self._unusual()
+
+    @property
+    def unit(self) -> str:
+        """What its numbers are measured in, as it stands behind a quantity on an axis; ``none`` for pure numbers."""
+        settings = self.settings
+        if settings.get("distance") == "size-and-shape":
+            return "unit of the states"
+        if settings.get("distance", "angular") != "angular" or "scale" not in settings:
+            return "none"
+        return "rad" if settings["scale"] == "radians" else "angle / (π/2)"
+
+    def describe(self) -> Description:
+        """Return what a reader of its numbers needs to know."""
+        return Description(
+            self.name, self.label, self.unit, self.full_title, self.about, self.blind_spot, self.compares
+        )
+
+    def _unusual(self) -> str:
+        """Return the settings that differ from the defaults, in brackets; nothing where none does."""
+        defaults = {name: each.default for name, each in inspect.signature(type(self)).parameters.items()}
+        spelt = {name: _spelt(value) for name, value in self.settings.items()}
+        # Compared as they are written, for a rank of 1 and a share of 1.0 are equal numbers and different settings.
+        odd = [f"{name}={text}" for name, text in spelt.items() if text != _spelt(defaults.get(name, inspect._empty))]
+        return f"({', '.join(odd)})" if odd else ""
 
     @property
     def invariances(self) -> frozenset[Invariance]:
@@ -78,6 +146,11 @@ class Metric(abc.ABC):
     @abc.abstractmethod
     def distances(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
         """Return the dissimilarity of each pair of prepared systems."""
+
+
+def _spelt(value: Any) -> str:
+    """Write a setting exactly: numbers to the last digit, words as they are."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> tuple[States, float]:
