@@ -1,20 +1,24 @@
 """From a trained network to the (trials, time, units) array that a metric sees.
 
-Three steps: run the network on a fixed probe set, the same trials for every network; cut out one period; reduce
-the units by principal components.
+Four steps: run the network on a fixed probe set, the same trials for every network; cut out one period; mix in noise,
+if that is asked for; reduce the units by principal components.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
+from dynalign.networks import Network, build_network
+from dynalign.perturbations import RepresentationNoise
+from dynalign.store import Run
 from dynalign.tasks import PERIODS, Task, Trials
 
 States = npt.NDArray[np.floating]
@@ -39,8 +43,16 @@ class Representation:
         A metric that ignores rotations loses nothing by the own basis but the discarded variance; and it can compare
         networks of different size, which a common basis cannot. One that looks at single units (its
         ``invariances`` are without rotation) says nothing about components: their signs and order are arbitrary.
+    noise : float
+        Share of noise that is mixed into the recorded states, from 0 to 1; see ``RepresentationNoise``. It is drawn
+        anew for every run and checkpoint, and the same at every call.
     seed : int
         Seed of the probe trials.
+
+    Raises
+    ------
+    DynalignError
+        For a period, number, basis or share of noise that there is not.
     """
 
     rule: str = "delay_anti"
@@ -48,20 +60,57 @@ class Representation:
     period: str | None = "stimulus"
     components: int | None = 20
     basis: Literal["own", "common"] = "own"
+    noise: float = 0.0
     seed: int = 2410
 
     def __post_init__(self) -> None:
         if self.period is not None and self.period not in PERIODS:
             raise DynalignError(
-                f"representation.period={self.period} is no period of a trial; use one of {', '.join(PERIODS)}, "
+                f"period={self.period} is no period of a trial; use one of {', '.join(PERIODS)}, "
                 "or null for the whole trial."
             )
         if self.components is not None and self.components < 1:
-            raise DynalignError(
-                f"representation.components={self.components} keeps nothing; use a number >= 1, or null for all."
-            )
+            raise DynalignError(f"components={self.components} keeps nothing; use a number >= 1, or null for all.")
         if self.basis not in ("own", "common"):
-            raise DynalignError(f"representation.basis={self.basis} is unknown; use own or common.")
+            raise DynalignError(f"basis={self.basis} is unknown; use own or common.")
+        RepresentationNoise(self.noise)
+
+    def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
+        """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).
+
+        Parameters
+        ----------
+        run : Run
+        epoch : int
+            One of ``run.epochs``.
+        classes : iterable of type
+            Classes of models, tasks and noise that are not of this package, if the run was made with such.
+
+        Raises
+        ------
+        DynalignError
+            If the checkpoint or a class is missing, the period is empty, or the network has diverged.
+        """
+        network = build_network(run.config, run.key, classes=classes)
+        network.model.load_state_dict(run.weights(epoch))
+        network.model.eval()
+        return self.seen(network, epoch)
+
+    def seen(self, network: Network, epoch: int, probe: Trials | None = None) -> States:
+        """Return what a metric sees of a network as it is now; ``of`` a stored run at that epoch is the same.
+
+        Units are not reduced yet where the basis is common to what is compared.
+
+        Parameters
+        ----------
+        probe : Trials, optional
+            From ``self.probe``, if they are made already.
+        """
+        trials = self.probe(network.task) if probe is None else probe
+        states = self.cut(network.record(torch.from_numpy(trials.inputs)), trials)
+        rng = np.random.default_rng((int(network.key, 16), epoch))
+        noisy = RepresentationNoise(self.noise).on_representation(states, rng)
+        return self.reduce([noisy])[0] if self.basis == "own" else noisy
 
     def probe(self, task: Task) -> Trials:
         """Return the probe trials: the same for every network that is asked with this task."""
@@ -87,12 +136,12 @@ class Representation:
         mask = trials.in_period(self.period)
         if not mask.any():
             raise DynalignError(
-                f"representation.period={self.period} is empty in the probe trials of rule {self.rule}; "
+                f"period={self.period} is empty in the probe trials of rule {self.rule}; "
                 "choose a period that this rule has."
             )
         if (mask != mask[0]).any():
             raise DynalignError(
-                f"representation.period={self.period} falls on different time steps in different probe trials; "
+                f"period={self.period} falls on different time steps in different probe trials; "
                 "give the test split of the task fixed durations."
             )
         return states[:, mask[0]]
@@ -129,10 +178,7 @@ def reduce_units(
         return [_project(states, [states], components) for states in systems]
     sizes = sorted({states.shape[-1] for states in systems})
     if len(sizes) > 1:
-        raise DynalignError(
-            f"representation.basis=common needs networks with equally many units, not {sizes}; "
-            "use representation.basis=own."
-        )
+        raise DynalignError(f"basis=common needs networks with equally many units, not {sizes}; use basis=own.")
     return [_project(states, systems, components) for states in systems]
 
 
@@ -153,6 +199,6 @@ def check_components(metrics: Sequence[Metric], components: int | None) -> None:
     for metric in metrics:
         if components is not None and "rotation" not in metric.invariances:
             raise DynalignError(
-                f"metric={metric.name}, as it is set, looks at single units, but representation.components="
-                f"{components} turns them into principal components; use representation.components=null."
+                f"components={components} turns units into principal components, but {metric.label} looks at single "
+                "units; use components=null."
             )

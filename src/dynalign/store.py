@@ -7,35 +7,24 @@ sees half a run. A lock file keeps two processes from working on the same run.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import torch
 from filelock import FileLock
 
 from dynalign.errors import DynalignError
+from dynalign.identity import KEY_LENGTH, key_of
 
-KEY_LENGTH = 16
-
-
-def key_of(config: Mapping[str, Any]) -> str:
-    """Return the key of a config: a hash of its content, whatever the order of its entries.
-
-    Raises
-    ------
-    DynalignError
-        If the config holds something other than numbers, text, lists and mappings.
-    """
-    try:
-        text = json.dumps(config, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DynalignError(f"This config has no key: {error}.") from error
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+Weights = dict[str, torch.Tensor]
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -51,15 +40,66 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as JSON, whole or not at all."""
-    write_atomically(path, lambda target: target.write_text(json.dumps(content, indent=1)))
+    write_atomically(path, lambda target: target.write_text(json.dumps(content, indent=1), encoding="utf-8"))
 
 
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file, or None where there is none that can be read."""
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
         return None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as data: nothing of it can run code.
+
+    Attributes
+    ----------
+    key : str
+        Hash of ``config``.
+    folder : Path
+    config : dict
+        What determined the network, in plain numbers, text, lists and mappings.
+    history : DataFrame
+        One row per checkpoint: epoch, step, phase, train_loss, val_loss, accuracy, chance_accuracy.
+    seconds : float
+        What training took.
+    """
+
+    key: str
+    folder: Path
+    config: Mapping[str, Any]
+    history: pd.DataFrame
+    seconds: float
+
+    @property
+    def epochs(self) -> list[int]:
+        """The checkpoints, from the untrained network (0) to the last."""
+        return [int(epoch) for epoch in self.history["epoch"]]
+
+    def weights(self, epoch: int) -> Weights:
+        """Return the model's weights at a checkpoint, by name.
+
+        Raises
+        ------
+        DynalignError
+            If there is no such checkpoint, or its file cannot be read.
+        """
+        path = weights_file(self.folder, epoch)
+        try:
+            weights: Weights = torch.load(path, weights_only=True, map_location="cpu")
+        except FileNotFoundError as error:
+            raise DynalignError(f"Run {self.key} has no checkpoint {epoch}; it has {self.epochs}.") from error
+        except Exception as error:
+            raise _damaged(path, error) from error
+        return weights
+
+
+def weights_file(folder: Path, epoch: int) -> Path:
+    """Return where a run keeps the weights of a checkpoint."""
+    return folder / "weights" / f"epoch-{epoch:04d}.pt"
 
 
 class RunStore:
@@ -69,24 +109,35 @@ class RunStore:
     ----------
     root : Path
         Made when it does not exist.
+
+    Raises
+    ------
+    DynalignError
+        If the folder cannot be made or written to.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DynalignError(f"The store {root} cannot be made: {error.strerror}; choose another folder.") from error
+        if not os.access(root, os.W_OK):
+            raise DynalignError(f"The store {root} cannot be written to; choose another folder.")
+        self._measurements: dict[str, dict[str, tuple[float, float]]] = {}
 
     def find(self, key: str) -> Path | None:
         """Return the folder of the finished run with this key, if there is one."""
         folder = self.root / key
         return folder if folder.is_dir() else None
 
-    def match(self, prefix: str) -> Path:
-        """Return the folder of the one finished run whose key starts with ``prefix``.
+    def open(self, prefix: str) -> Run:
+        """Return the one finished run whose key starts with ``prefix``.
 
         Raises
         ------
         DynalignError
-            If no run's key, or more than one, starts so.
+            If no run's key, or more than one, starts so, or if the run's files cannot be read.
         """
         finished = sorted(f for f in self.root.iterdir() if len(f.name) == KEY_LENGTH and f.is_dir())
         found = [folder for folder in finished if prefix and folder.name.startswith(prefix)]
@@ -94,10 +145,19 @@ class RunStore:
             keys = ", ".join(folder.name for folder in finished[:8]) or "none"
             count = "no finished run" if not found else f"{len(found)} finished runs"
             raise DynalignError(
-                f"reference={prefix} fits {count} in {self.root}; use initial, previous, final, or the key of a run "
-                f"there ({keys}{', ...' if len(finished) > 8 else ''})."
+                f"{prefix} fits {count} in {self.root}; there is {keys}{', ...' if len(finished) > 8 else ''}."
             )
-        return found[0]
+        return self._read(found[0])
+
+    def _read(self, folder: Path) -> Run:
+        facts, config = read_json(folder / "run.json"), read_json(folder / "config.json")
+        if not isinstance(facts, dict) or not isinstance(config, dict) or "seconds" not in facts:
+            raise _damaged(folder, "run.json or config.json is missing or cannot be read")
+        try:
+            history = pd.read_csv(folder / "history.csv")
+        except (OSError, ValueError) as error:
+            raise _damaged(folder / "history.csv", error) from error
+        return Run(folder.name, folder, config, history, float(facts["seconds"]))
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Path | None]:
@@ -115,18 +175,60 @@ class RunStore:
             yield partial
             partial.rename(self.root / key)
 
-    def cache(self, name: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
-        """Return a measurement, from the store or by computing it; ``name`` is everything that determines it."""
-        path = self.measurement(name)
-        content = read_json(path)
-        if content is None:
-            content = compute()
-            write_json(path, content)
-        return content
+    def measured(self, group: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+        """Return what is known of a group of measurements: (dissimilarity, seconds) by key.
 
-    def measurement(self, name: Mapping[str, Any]) -> Path:
-        """Return the file of the measurement that ``name`` determines, whether it exists or not."""
+        Parameters
+        ----------
+        group : mapping
+            What all of them share, such as the metric, its settings and its code.
+        """
+        name = key_of(group)
+        if name not in self._measurements:
+            found: dict[str, tuple[float, float]] = {}
+            for path in (self.root / "measurements" / name).glob("*.jsonl"):
+                found |= _read_measurements(path)
+            self._measurements[name] = found
+        return self._measurements[name]
+
+    def add_measured(self, group: Mapping[str, Any], values: Mapping[str, tuple[float, float]]) -> None:
+        """Keep measurements of a group; numbers only, since a failure may not happen again.
+
+        They are written as one new file, so that processes that measure at the same time do not wait for each other.
+        """
+        numbers = {key: value for key, value in values.items() if math.isfinite(value[0])}
+        known = self.measured(group)
+        new = {key: value for key, value in numbers.items() if key not in known}
+        if new:
+            rows = [json.dumps({"key": key, "dissimilarity": d, "seconds": s}) for key, (d, s) in new.items()]
+            path = self.root / "measurements" / key_of(group) / f"{key_of({'rows': rows})}.jsonl"
+            write_atomically(path, lambda target: target.write_text("\n".join(rows) + "\n", encoding="utf-8"))
+            known |= new
+
+    def file(self, name: Mapping[str, Any]) -> Path:
+        """Return the JSON file of a result that ``name`` determines, whether it exists or not."""
         return self.root / "measurements" / f"{key_of(name)}.json"
+
+
+def _read_measurements(path: Path) -> dict[str, tuple[float, float]]:
+    """Return the measurements in a file; a line that is damaged counts as not measured."""
+    found = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            value = (float(row["dissimilarity"]), float(row["seconds"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if math.isfinite(value[0]):
+            found[str(row["key"])] = value
+    return found
+
+
+def _damaged(path: Path, why: object) -> DynalignError:
+    return DynalignError(
+        f"The stored {path} cannot be read ({str(why).splitlines()[0]}); delete its run's folder, and it is computed "
+        "again."
+    )
 
 
 def discard(folder: Path) -> None:

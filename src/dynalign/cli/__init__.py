@@ -2,5 +2,8 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-"""The project's folder, which holds ``conf`` and ``multirun``."""
+import dynalign
+
+_PACKAGE = Path(dynalign.__file__).resolve().parent
+CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if folder.is_dir())
+"""The configs: they travel inside the installed package, and lie at the top of a checkout."""

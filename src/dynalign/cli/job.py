@@ -2,234 +2,252 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf
+import torch
+from omegaconf import DictConfig
 
-from dynalign.cli.build import build, plain
-from dynalign.cli.schema import check_config, config_files
-from dynalign.errors import DynalignError
+from dynalign.cli.build import build, classes_of, located
+from dynalign.cli.factors import Factors, aliases_of, check_whole_number, factors_of
+from dynalign.cli.schema import TARGET, check_value, completed, config_files
+from dynalign.errors import DynalignError, suggestion
+from dynalign.identity import describe, key_of, target_of
+from dynalign.loggers import RunLogger
 from dynalign.metrics import Metric
-from dynalign.models import SequenceModel
-from dynalign.perturbations import InputNoise, Perturbation
+from dynalign.networks import Network, build_network
+from dynalign.perturbations import Perturbation
 from dynalign.representations import Representation, check_components
-from dynalign.store import RunStore, read_json
-from dynalign.studies import Final, RunLabel
-from dynalign.training import REFERENCES, DissimilarityCallback, Run, RunSpec, load
+from dynalign.store import Run, RunStore
+from dynalign.training import REFERENCES, RunSpec
 
-# Overrides that do not change which network is trained or what is recorded of it, so they do not name a run.
-_NAMELESS = ("model", "noise", "seed", "metric", "reference", "logger", "store")
-_NAMELESS_PREFIXES = ("hydra", "logger.", "callbacks.dissimilarity")
+NAMELESS = ("metric", "logger", "store", "experiment", "objective", "hydra")
+"""Parts of the config that set no run apart: what is measured, and where it goes."""
+_OBSERVER = "dissimilarity"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be had, and what is to be measured on it."""
+    """A run to be had, and what is to be measured on it.
 
-    config: DictConfig
-    label: RunLabel
+    Attributes
+    ----------
+    plain : mapping
+        The whole config, complete.
+    reference : str or Run
+        A checkpoint's role, or another run in the store.
+    every : int
+        Epochs between two measurements.
+    watched : bool
+        Whether the network is measured while it trains, rather than afterwards; the numbers are the same.
+    objective : str, optional
+        What a sweeper optimises.
+    classes : tuple of type
+        What the network is made of.
+    """
+
+    plain: Mapping[str, Any]
+    factors: Factors
     spec: RunSpec
     metrics: Sequence[Metric]
-    metric_configs: Mapping[str, Any]
     representation: Representation
-    representation_config: Mapping[str, Any]
-    reference: str
+    reference: str | Run
+    every: int
+    watched: bool
     store: RunStore
-    callbacks: Sequence[pl.Callback]
+    loggers: Sequence[RunLogger]
+    objective: str | None
+    classes: tuple[type, ...]
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """What determines the states that a metric sees, before they are reduced."""
-        noise = self.spec.perturbation
-        mixed = None if noise.acts_on_network or noise.std == 0 else noise.std
+    def details(self) -> dict[str, Any]:
+        """What a comparison with other networks needs, as plain data."""
         return {
-            "key": self.spec.key,
-            "representation_noise": mixed,
-            "representation": dict(self.representation_config),
+            "store": str(self.store.root),
+            "representation": describe(self.representation, asdict(self.representation)),
+            "metrics": [describe(metric, metric.settings) for metric in self.metrics],
+            "classes": [target_of(kind) for kind in self.classes],
         }
 
-    def measurement(self, metric: str, reference: str) -> dict[str, Any]:
-        """Everything that determines this run's dissimilarities over learning."""
-        return {
-            "kind": "learning",
-            **self.identity,
-            "metric": self.metric_configs[metric],
-            "reference": reference,
-        }
 
-    @property
-    def ideal_accuracy(self) -> float:
-        """The accuracy of the ideal observer, who sees the inputs with their noise."""
-        noise = self.spec.perturbation
-        extra = noise.std if noise.name == "input" else 0.0
-        return float(self.spec.task.ideal_accuracy(self.spec.target, extra_noise=extra))
-
-    def final(self, run: Run) -> Final:
-        """The trained network, for comparisons with others."""
-        return Final(self.label.run, self.identity, lambda: run.states(run.epochs[-1], self.representation))
-
-
-def build_job(config: DictConfig, *, choices: Mapping[str, Any], overrides: Sequence[str], root: Path) -> Job:
+def build_job(config: DictConfig, settings: Any) -> Job:
     """Build everything a job needs; nothing has trained when it returns.
 
     Parameters
     ----------
-    choices : mapping
-        Which name was chosen in each config group.
-    overrides : sequence of str
-        What goes into the run's name; see ``telling_overrides``.
-    root : Path
-        Folder to which a relative ``store`` refers.
+    config : DictConfig
+        As composed.
+    settings : DictConfig
+        Hydra's own config of the job.
 
     Raises
     ------
     DynalignError
         For an unknown or ill-typed key, and for combinations that have no meaning.
     """
-    check_config(config, config_files(choices, config))
-    task = build(config.task)
-    perturbation = build(config.perturbation)
-    curriculum = build(config.curriculum)
-    representation = build(config.representation)
-    metrics = [build(node) for node in config.metric.values()]
-    check_names(config.metric, metrics)
-    check_components(metrics, representation.components)
-    label = RunLabel(
-        run=_name(choices, config, overrides),
-        model=str(choices["model"]),
-        task=task.name,
-        curriculum=curriculum.name,
-        noise=float(config.noise),
-        perturbation=perturbation.name,
-        seed=int(config.seed),
-    )
-
-    spec = build_spec(_determining(config, perturbation), perturbation)
-    spec.check(spec.build_model(), label.model)
+    aliases = aliases_of(config)
+    check_top(config)
+    plain = completed(config, config_files(settings.runtime.choices, config))
+    perturbation: Perturbation = build("perturbation", plain["perturbation"], aliases)
+    metrics = build_metrics(plain.get("metric") or {})
+    representation = _representation(plain["representation"], perturbation, metrics, aliases)
+    spec = _spec(plain, perturbation, aliases)
+    store = store_of(plain, settings)
     return Job(
-        config=config,
-        label=label,
+        plain=plain,
+        factors=factors_of(config, plain, settings, NAMELESS),
         spec=spec,
         metrics=metrics,
-        metric_configs={metric.name: node for metric, node in zip(metrics, plain(config.metric).values(), strict=True)},
         representation=representation,
-        representation_config=plain(config.representation),
-        reference=str(config.reference),
-        store=RunStore(root / str(config.store)),
-        callbacks=[build(node) for name, node in config.callbacks.items() if name != "dissimilarity"],
+        reference=_reference(str(plain["reference"]), store),
+        every=_every(config, plain, spec.training.checkpoint_every),
+        watched=_OBSERVER in (plain.get("callbacks") or {}),
+        store=store,
+        loggers=build_loggers(plain),
+        objective=_objective(plain.get("objective"), metrics),
+        classes=classes_of(plain["task"], plain["model"], spec.config["perturbation"]),
     )
 
 
-def check_names(nodes: Sequence[str], metrics: Sequence[Metric]) -> None:
-    """Raise a DynalignError if two of the metrics, from configs of these names, are called the same in tables."""
-    for index, metric in enumerate(metrics):
-        for earlier in range(index):
-            if metrics[earlier].name == metric.name:
-                first, second = list(nodes)[earlier], list(nodes)[index]
-                raise DynalignError(
-                    f"metric=[{first},{second}] are both {metric.name}, with other settings, and one table cannot tell "
-                    "them apart; choose one of them."
-                )
-
-
-def build_spec(determining: Mapping[str, Any], perturbation: Perturbation) -> RunSpec:
-    """Build the spec of a run from the plain config that determines it."""
-    task = build(determining["task"])
-    seed = determining["seed"]
-
-    def build_model() -> SequenceModel:
-        model: SequenceModel = build(determining["model"], n_inputs=task.n_inputs, n_actions=task.n_actions, seed=seed)
-        return model
-
-    return RunSpec(
-        task=task,
-        build_model=build_model,
-        perturbation=perturbation,
-        curriculum=build(determining["curriculum"], _convert_="all"),
-        training=build(determining["training"]),
-        target=determining["target"],
-        seed=seed,
-        config=determining,
-    )
-
-
-def stored_run(store: RunStore, prefix: str) -> Run:
-    """Return the run in the store whose key starts with ``prefix``.
+def build_metrics(nodes: Mapping[str, Any]) -> list[Metric]:
+    """Build the metrics of a config, each once.
 
     Raises
     ------
     DynalignError
-        If there is none, or more than one.
+        If there is none, a node has no class, or two classes give their metrics one label.
     """
-    determining = read_json(store.match(prefix) / "config.json")
-    noise = determining["perturbation"]
-    return load(build_spec(determining, InputNoise() if noise is None else build(noise)), store)
+    metrics: dict[str, Metric] = {}
+    for name, node in nodes.items():
+        if not isinstance(node, Mapping) or TARGET not in node:
+            raise DynalignError(
+                f"metric.{name} has settings but no class: metric={name} was not chosen; type metric=[{name},...]."
+            )
+        metric: Metric = build(f"metric.{name}", node)
+        known = metrics.setdefault(metric.label, metric)
+        if type(known) is not type(metric):
+            raise DynalignError(f"metric.{name} and another metric are both called {metric.label}; rename one of them.")
+    if not metrics:
+        raise DynalignError("There is nothing to measure: choose at least one metric, such as metric=dsa.")
+    return list(metrics.values())
 
 
-def is_checkpoint_reference(reference: str) -> bool:
-    """Whether a reference is a checkpoint of the run itself, rather than another run."""
-    return reference in REFERENCES
+def build_loggers(plain: Mapping[str, Any]) -> list[RunLogger]:
+    """Build the loggers of a config; none where the group is empty or was deleted."""
+    return [build(f"logger.{name}", node) for name, node in (plain.get("logger") or {}).items()]
 
 
-def build_dissimilarity_callback(job: Job, reference: Any, inputs: Any, states: Any) -> DissimilarityCallback:
-    """Make the checkpoint callback of a job."""
-    make = build(job.config.callbacks.dissimilarity, _partial_=True)
-    callback: DissimilarityCallback = make(
-        inputs=inputs,
-        states=states,
-        metrics=job.metrics,
-        reference=reference,
-        components=job.representation.components,
-        basis=job.representation.basis,
-    )
-    return callback
+def check_top(config: DictConfig) -> None:
+    """Check the values that stand in a primary config itself.
+
+    Raises
+    ------
+    DynalignError
+        Naming the value and what would be right.
+    """
+    check_whole_number("seed", config.seed)
+    if not isinstance(config.store, str) or not config.store.strip():
+        raise DynalignError("store must be a folder, such as store=multirun/store.")
+    if "noise" in config:
+        noise = check_value("noise", config.noise, float, "the command line")
+        if not 0 <= noise < float("inf"):
+            raise DynalignError(f"noise={noise:g} is no standard deviation: it must be a number >= 0, as in noise=0.1.")
+    if "reference" in config and not isinstance(config.reference, str | int):
+        raise DynalignError("reference must be initial, previous, final, or the key of a run in the store.")
 
 
-def _determining(config: DictConfig, perturbation: Perturbation) -> dict[str, Any]:
-    """Return what determines the trained network: not what is measured on it, and no noise of zero."""
+def store_of(plain: Mapping[str, Any], settings: Any) -> RunStore:
+    """Return the store of a config; a relative path starts where the command was typed."""
+    return RunStore(Path(settings.runtime.cwd) / str(plain["store"]))
+
+
+def _representation(
+    node: Mapping[str, Any], perturbation: Perturbation, metrics: Sequence[Metric], aliases: Mapping[str, str]
+) -> Representation:
+    representation: Representation = build("representation", node, aliases)
+    if not perturbation.acts_on_network:
+        representation = replace(representation, noise=perturbation.std)
+    try:
+        check_components(metrics, representation.components)
+    except DynalignError as error:
+        raise DynalignError(located("representation", node, str(error))) from None
+    return representation
+
+
+def _spec(plain: Mapping[str, Any], perturbation: Perturbation, aliases: Mapping[str, str]) -> RunSpec:
+    """Return what is to be trained; its config holds what determines the network, and nothing else."""
     noisy = perturbation.acts_on_network and perturbation.std > 0
-    return {
-        "task": plain(config.task),
-        "model": plain(config.model),
-        "curriculum": plain(config.curriculum),
-        "perturbation": plain(config.perturbation) if noisy else None,
-        "training": plain(config.trainer),
-        "callbacks": {name: node for name, node in plain(config.callbacks).items() if name != "dissimilarity"},
-        "target": config.representation.rule,
-        "seed": int(config.seed),
+    others = {name: node for name, node in (plain.get("callbacks") or {}).items() if name != _OBSERVER}
+    curriculum = {name: value for name, value in plain["curriculum"].items() if name != "name"}
+    config = {
+        "task": plain["task"],
+        "model": plain["model"],
+        "curriculum": curriculum,
+        "perturbation": plain["perturbation"] if noisy else None,
+        "training": plain["trainer"],
+        "callbacks": others,
+        "seed": plain["seed"],
     }
+    spec = RunSpec(
+        network=_network(config, aliases),
+        curriculum=build("curriculum", plain["curriculum"]),
+        training=build("trainer", plain["trainer"]),
+        seed=plain["seed"],
+        config=config,
+        callbacks=[build(f"callbacks.{name}", node) for name, node in others.items()],
+    )
+    if spec.training.accelerator == "gpu" and not torch.cuda.is_available():
+        raise DynalignError("trainer.accelerator=gpu needs a GPU, and PyTorch sees none; use cpu or auto.")
+    spec.check()
+    return spec
 
 
-def telling_overrides(settings: Any) -> list[str]:
-    """Return what belongs in a run's name: choices in groups, and values that vary over the sweep.
-
-    Parameters
-    ----------
-    settings : DictConfig
-        Hydra's own config of the job.
-    """
-    typed = [str(override) for override in settings.overrides.task]
-    fixed = set(typed)
-    sweep = Path(settings.sweep.dir) / "multirun.yaml"
-    if str(settings.mode).endswith("MULTIRUN") and sweep.exists():
-        fixed = set(OmegaConf.load(sweep).hydra.overrides.task)  # with "a,b" where a job has "a"
-    return [
-        override for override in typed if override not in fixed or override.split("=")[0] in settings.runtime.choices
-    ]
+def _network(config: Mapping[str, Any], aliases: Mapping[str, str]) -> Network:
+    classes = classes_of(config["task"], config["model"], config["perturbation"])
+    try:
+        return build_network(config, key_of(config), classes=classes)
+    except DynalignError as error:
+        sentence = str(error)
+        for part in ("task", "model", "perturbation"):
+            whole = located(part, config[part] or {}, sentence, aliases)
+            if whole != sentence:
+                raise DynalignError(whole) from None
+        raise
 
 
-def _name(choices: Mapping[str, Any], config: DictConfig, overrides: Sequence[str]) -> str:
-    """Name a run after its model, noise, seed and what else sets it apart, such as rnn-noise0.1-seed0-full."""
-    name = f"{choices['model']}-noise{float(config.noise):g}-seed{int(config.seed)}"
-    for override in overrides:
-        key, _, value = override.lstrip("+~").partition("=")
-        if key in _NAMELESS or key.startswith(_NAMELESS_PREFIXES):
-            continue
-        last = key.split(".")[-1] if key not in choices else ""
-        name += "-" + re.sub(r"[^\w.+-]+", "", f"{last}{value}")
-    return name
+def _reference(typed: str, store: RunStore) -> str | Run:
+    if typed in REFERENCES:
+        return typed
+    try:
+        return store.open(typed)
+    except DynalignError as error:
+        raise DynalignError(
+            f"reference={typed}: {error} Use {', '.join(REFERENCES)}, or the key of a run in the store."
+        ) from None
+
+
+def _every(config: DictConfig, plain: Mapping[str, Any], checkpoint_every: int) -> int:
+    node = (plain.get("callbacks") or {}).get(_OBSERVER)
+    if node is None:
+        return checkpoint_every
+    for key in config.callbacks[_OBSERVER]:
+        if key not in (TARGET, "every_n_epochs"):
+            raise DynalignError(
+                f"callbacks.{_OBSERVER}.{key} follows from other settings; set reference, metric or representation."
+            )
+    every = int(node["every_n_epochs"])
+    if every < 1 or every % checkpoint_every:
+        raise DynalignError(
+            f"callbacks.{_OBSERVER}.every_n_epochs={every} must be a multiple of "
+            f"trainer.checkpoint_every={checkpoint_every}."
+        )
+    return every
+
+
+def _objective(typed: Any, metrics: Sequence[Metric]) -> str | None:
+    known = ["accuracy", *(f"dissimilarity/{metric.key}" for metric in metrics)]
+    if typed is None or typed in known:
+        return typed
+    raise DynalignError(f"objective={typed} is nothing that this job measures; {suggestion(typed, known)}")

@@ -2,124 +2,97 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from dynalign.cli import ROOT, outcome
-from dynalign.cli.build import build, plain
+from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
-from dynalign.cli.save import save
+from dynalign.cli.save import save_all
+from dynalign.identity import rebuild, spelt
+from dynalign.metrics import Description
 from dynalign.report import (
     Failure,
     curves,
-    curves_figure,
+    headline_table,
+    leaderboard_figures,
     leaderboard_markdown,
-    matrices_figure,
-    metric_styles,
     print_leaderboard,
-    publish,
     write_leaderboard,
 )
-from dynalign.store import read_json, write_atomically
-from dynalign.studies import write_table
-from dynalign.testcases import Cell, Leaderboard, build_leaderboard
-
-DOCUMENT = ROOT / "docs" / "leaderboard.md"
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A finished job: its config, the settings that determined its numbers, and what it measured."""
-
-    config: DictConfig
-    settings: Mapping[str, Any]
-    rows: pd.DataFrame
-    facts: Sequence[Mapping[str, Any]]
+from dynalign.results import Result, Sweep
+from dynalign.store import write_atomically
+from dynalign.tables import write_table
+from dynalign.testcases import Cell, build_leaderboard
 
 
-def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bool:
-    """Write the leaderboard of all jobs into ``folder``; return whether every job succeeded."""
-    jobs, failures = [], []
-    for job_folder in job_folders:
-        end = read_json(job_folder / outcome.FILE)
-        if end["status"] == "failed":
-            failures.append(Failure(end["overrides"], end["reason"]))
-        else:
-            jobs.append(_load(job_folder))
-    cells = _cells(jobs)
+def summarise(sweep: Sweep, console: Console) -> list[str]:
+    """Write the leaderboard of all jobs of a sweep into its folder and print it; return what went wrong."""
+    failures = [Failure(each.overrides, each.reason, each.status) for each in sweep.lost]  # type: ignore[arg-type]
+    cells = _cells(sweep.finished)
     board = build_leaderboard(cells)
     rows = pd.concat([cell.rows for cell in cells], ignore_index=True) if cells else pd.DataFrame()
     found = {name: curves(case, rows) for name, case in board.cases.items()} if len(rows) else {}
-    figures = _figures(board, rows, found)
+    figures, problems = save_all(leaderboard_figures(board, rows, found), sweep.folder)
     facts = meta()
-    for name, figure in figures.items():
-        save(figure, folder / f"{name}.png")
     paths: dict[str, Path] = {}
     if cells:
-        text = leaderboard_markdown(board, meta=facts)
-        write_atomically(folder / "leaderboard.md", lambda path: path.write_text(text, encoding="utf-8"))
-        write_table(board.scores, folder, "leaderboard")
-        paths["table"] = write_table(rows, folder)["csv"]
-        paths["leaderboard"] = folder / "leaderboard.md"
-        if not failures and jobs[0].config.publish:
-            publish(board, text, document=DOCUMENT, readme=ROOT / "README.md")
-            paths["published"] = Path(os.path.relpath(DOCUMENT))
-        build(jobs[0].config.logger).summary(
-            group=folder.name,
+        paths["table"] = write_table(rows, sweep.folder, "dissimilarities")["csv"]
+        write_table(board.scores, sweep.folder, "leaderboard")
+        paths["leaderboard"] = _write_text(sweep.folder / "leaderboard.md", leaderboard_markdown(board, meta=facts))
+        _write_text(sweep.folder / "headline.md", headline_table(board))
+        scores = board.scores[["metric", "testcase", "criterion", "value"]]
+        problems += log_summary(
+            sweep,
             tables={"leaderboard": board.scores, "dissimilarities": rows},
             figures=figures,
             numbers={
                 f"{case}/{criterion}/{metric}": value
-                for metric, case, criterion, value in board.scores[
-                    ["metric", "testcase", "criterion", "value"]
-                ].itertuples(index=False)
+                for metric, case, criterion, value in scores.itertuples(index=False)
             },
-            folder=folder,
         )
-    paths["report"] = write_leaderboard(
-        folder / "report.html",
+    page = write_leaderboard(
+        sweep.folder / "report.html",
         board=board,
         rows=rows,
         failures=failures,
         meta=facts,
-        configs={f"seed {job.config.seed}": OmegaConf.to_yaml(job.config, resolve=True) for job in jobs},
+        configs={_title(result, sweep): result.config for result in sweep.finished},
         found=found,
     )
-    print_leaderboard(console, board, failures=failures, paths=paths)
-    return not failures
+    problems += [problem for problem in page.problems if problem not in problems]
+    print_leaderboard(console, board, failures=failures, paths={**paths, "report": page.path})
+    return problems
 
 
-def _load(folder: Path) -> _Job:
-    """Read what a job left behind, and the config that Hydra wrote beside it."""
-    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
-    assert isinstance(config, DictConfig)
-    settings = {group: plain(config)[group] for group in ("metric", "protocol", "testcase")}
-    return _Job(config, settings, pd.read_parquet(folder / "measured.parquet"), read_json(folder / "cells.json"))
+def _write_text(path: Path, text: str) -> Path:
+    write_atomically(path, lambda target: target.write_text(text, encoding="utf-8"))
+    return path
 
 
-def _cells(jobs: Sequence[_Job]) -> list[Cell]:
-    """Return all cells, each once; a metric that was measured with several settings is a row for each of them."""
+def _title(result: Result, sweep: Sweep) -> str:
+    return " ".join(result.overrides) or "defaults" if len(sweep.finished) > 1 else "defaults"
+
+
+def _cells(results: Sequence[Result]) -> list[Cell]:
+    """Return all cells, each once; a metric that was measured in several ways is a row for each of them."""
     cells: dict[tuple[str, str, int], Cell] = {}
-    for job in jobs:
-        cases = {name: build(node, _convert_="all") for name, node in job.config.testcase.items()}
-        for fact in job.facts:
-            label = fact["metric"] + _suffix(job, fact["metric"], jobs)
-            rows = job.rows
-            if len(rows):
-                rows = rows[(rows["metric"] == fact["metric"]) & (rows["testcase"] == fact["testcase"])]
-            cells[label, fact["testcase"], fact["seed"]] = Cell(
+    for result in results:
+        cases = {name: rebuild(about) for name, about in result.details["cases"].items()}
+        table = result.rows()
+        for fact in result.details["cells"]:
+            metric, case, seed = fact["metric"], fact["testcase"], fact["seed"]
+            label = metric + _suffix(result, metric, results)
+            rows = table[(table["metric"] == metric) & (table["testcase"] == case)] if len(table) else table
+            cells[label, case, seed] = Cell(
                 label,
-                cases[fact["testcase"]],
-                fact["seed"],
+                cases[case],
+                seed,
                 rows.assign(metric=label) if len(rows) else rows,
+                Description(**result.metrics[metric]),
                 fact["pairs"],
                 fact["seconds"],
                 fact["warnings"],
@@ -128,36 +101,13 @@ def _cells(jobs: Sequence[_Job]) -> list[Cell]:
     return list(cells.values())
 
 
-def _suffix(job: _Job, metric: str, jobs: Sequence[_Job]) -> str:
-    """Return the settings of a job that other jobs with this metric have otherwise, such as `` rank=10``."""
-    mine = _flat(job, metric)
-    others = [_flat(other, metric) for other in jobs if metric in other.settings["metric"]]
+def _suffix(result: Result, metric: str, results: Sequence[Result]) -> str:
+    """Return what other jobs with this metric have otherwise besides the metric's settings, such as `` trials=10``."""
+    mine = _flat(result.details["settings"])
+    others = [_flat(other.details["settings"]) for other in results if metric in other.metrics]
     varying = [key for key, value in mine.items() if any(key in other and other[key] != value for other in others)]
-    return "".join(f" {key.split('.')[-1]}={_short(mine[key])}" for key in varying)
+    return "".join(f" {key.split('.')[-1]}={spelt(mine[key])}" for key in varying)
 
 
-def _flat(job: _Job, metric: str) -> dict[str, Any]:
-    """Return every setting that a metric's numbers depend on, by its config path."""
-    chosen = {
-        f"metric.{metric}": job.settings["metric"][metric],
-        "protocol": job.settings["protocol"],
-        **{f"testcase.{name}": node for name, node in job.settings["testcase"].items()},
-    }
-    return {f"{path}.{key}": value for path, node in chosen.items() for key, value in node.items()}
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
-
-
-def _figures(board: Leaderboard, rows: pd.DataFrame, found: Mapping[str, Any]) -> dict[str, Figure]:
-    styles = metric_styles(list(board.metrics["metric"]))
-    figures = {}
-    for name, case in board.cases.items():
-        if not len(rows) or name not in set(rows["testcase"]):
-            continue
-        if case.panels:
-            figures[f"curves-{name}"] = curves_figure(case, rows, found=found[name], styles=styles)
-        for part in case.matrices:
-            figures[f"matrices-{name}-{part.replace(' ', '-')}"] = matrices_figure(case, rows, part)
-    return figures
+def _flat(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{path}.{key}": value for path, node in settings.items() for key, value in node.items()}

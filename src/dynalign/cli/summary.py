@@ -1,151 +1,118 @@
-"""The end of a run or sweep: all trained networks against each other, one table, figures, a report, W&B."""
+"""The end of a run or sweep: all trained networks against each other, one table, figures, a report, loggers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-from dynalign.cli import ROOT, outcome
-from dynalign.cli.build import build
-from dynalign.cli.job import Job, build_job, telling_overrides
+from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
-from dynalign.cli.save import save
-from dynalign.metrics import Metric
-from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
-from dynalign.store import key_of, read_json
-from dynalign.studies import COLUMNS, as_table, final_dissimilarities, pairwise_rows, write_table
-from dynalign.training import Run, load
+from dynalign.cli.save import save_all
+from dynalign.identity import rebuild
+from dynalign.report import Failure, print_summary, sweep_figures, write_report
+from dynalign.results import NUMBERS, Sweep, labelled
+from dynalign.store import Run, RunStore
+from dynalign.studies import Trained, compare_trained
+from dynalign.tables import write_table
 
 
-def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bool:
-    """Compare the jobs' networks and write everything into ``folder``; return whether every job succeeded."""
-    jobs: dict[str, Job] = {}
-    ends: dict[str, dict[str, Any]] = {}
-    failures: list[Failure] = []
-    learning: list[pd.DataFrame] = []
-    for job_folder in job_folders:
-        end = read_json(job_folder / outcome.FILE)
-        if end["status"] == "failed":
-            failures.append(Failure(end["overrides"], end["reason"]))
-            continue
-        job = _rebuild(job_folder)
-        learning.append(pd.read_parquet(job_folder / "dissimilarities.parquet"))
-        known = jobs.get(job.label.run)
-        jobs[job.label.run] = job if known is None else _with_metrics_of(known, job)
-        ends.setdefault(job.label.run, end)
-    runs = {name: load(job.spec, job.store) for name, job in jobs.items()}
-    rows = _compare(jobs, runs, console)
-    parts = [*learning, as_table(rows)]
-    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(
-        subset=[column for column in COLUMNS if column != "seconds"]
-    )
-    paths = write_table(table, folder)
-    facts = _facts(jobs, runs, ends, table)
-    figures = {}
-    for metric in table.loc[table["comparison"] == "pairwise", "metric"].unique():
-        names, matrix = pairwise_matrix(table, metric)
-        figures[metric] = matrix_figure(names, matrix, metric)
-        save(figures[metric], folder / f"matrix-{metric}.png")
+def summarise(sweep: Sweep, console: Console) -> list[str]:
+    """Compare the networks of a sweep, write everything into its folder, and print it; return what went wrong."""
+    opened = _open(sweep)
+    pairs = _compare(sweep, opened, console)
+    learning = sweep.table()
+    table = pd.concat([part for part in (learning, pairs) if len(part)] or [learning], ignore_index=True)
+    runs = _with_own_distances(sweep.runs(), pairs)
+    paths = write_table(table, sweep.folder, "dissimilarities")
+    failures = [Failure(each.overrides, each.reason, each.status) for each in sweep.lost]  # type: ignore[arg-type]
+    shown: dict[str, Any] = {"table": table, "runs": runs, "factors": sweep.factors, "metrics": sweep.metrics}
+    histories = {name: run.history for name, run in opened.items()}
+    figures, problems = save_all(sweep_figures(histories=histories, **shown), sweep.folder)
     report = write_report(
-        folder / "report.html",
-        table=table,
-        runs=facts,
-        histories={name: run.history for name, run in runs.items()},
+        sweep.folder / "report.html",
+        histories=histories,
         failures=failures,
         meta=meta(),
-        configs={name: OmegaConf.to_yaml(job.config, resolve=True) for name, job in jobs.items()},
+        configs={sweep.names()[result.name]: result.config for result in sweep.finished},
+        **shown,
     )
-    if len(jobs) > 1:
-        first = next(iter(jobs.values()))
-        apart = table[(table["comparison"] == "pairwise") & (table["run"] != table["reference"])]
-        means = apart.groupby("metric")["dissimilarity"].mean()
-        build(first.config.logger).summary(
-            group=folder.name,
-            tables={"runs": facts, "dissimilarities": table},
-            figures={f"matrix/{metric}": figure for metric, figure in figures.items()},
-            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
-            folder=folder,
+    problems += [problem for problem in report.problems if problem not in problems]
+    if len(runs) > 1:
+        apart = pairs[pairs["run"] != pairs["reference"]]
+        means = apart.groupby("metric")["dissimilarity"].mean() if len(apart) else {}
+        problems += log_summary(
+            sweep,
+            tables={"runs": runs, "dissimilarities": table},
+            figures=figures,
+            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in dict(means).items()},
         )
-    print_summary(
-        console,
-        runs=facts,
-        table=table,
-        failures=failures,
-        paths={"table": paths["csv"], "report": report},
-    )
-    return not failures
+    print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
+    return problems
 
 
-def _rebuild(folder: Path) -> Job:
-    """Build a job again from the config that Hydra wrote beside its output."""
-    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
-    settings = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
-    assert isinstance(config, DictConfig)
-    return build_job(config, choices=settings.runtime.choices, overrides=telling_overrides(settings), root=ROOT)
+def _open(sweep: Sweep) -> dict[str, Run]:
+    """Return every run of the sweep from the store, by its name within the sweep."""
+    names = sweep.names()
+    return {names[each.name]: RunStore(Path(each.details["store"])).open(each.key) for each in sweep.finished}
 
 
-def _with_metrics_of(job: Job, other: Job) -> Job:
-    """Return ``job`` with the other's metrics added: a sweep over metrics asks for the same network repeatedly."""
-    known = {metric.name for metric in job.metrics}
-    new = [metric for metric in other.metrics if metric.name not in known]
-    return replace(job, metrics=[*job.metrics, *new], metric_configs={**other.metric_configs, **job.metric_configs})
-
-
-def _compare(jobs: dict[str, Job], runs: dict[str, Run], console: Console) -> list[dict[str, Any]]:
-    """Compare the final representations of all runs, pair by pair and metric by metric."""
-    if not jobs:
-        return []
-    labels = {name: job.label for name, job in jobs.items()}
-    alike: dict[str, list[tuple[str, Metric, Job]]] = {}  # what was measured in the same way
-    for name, job in jobs.items():
-        for metric in job.metrics:
-            way = key_of({"metric": job.metric_configs[metric.name], "of": dict(job.representation_config)})
-            alike.setdefault(way, []).append((name, metric, job))
-    rows: list[dict[str, Any]] = []
-    for members in track(alike.values(), "comparing", console=console, transient=True, disable=not console.is_terminal):
-        _, metric, first = members[0]
-        pairs = final_dissimilarities(
-            [job.final(runs[name]) for name, _, job in members],
-            metric,
-            metric_config=first.metric_configs[metric.name],
-            representation=first.representation,
-            store=first.store,
+def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.DataFrame:
+    """Return the table of all pairs of trained networks that can be compared, with whose they are."""
+    names = sweep.names()
+    networks, factors = [], {}
+    for result in sweep.finished:
+        name = names[result.name]
+        factors[name] = {column: result.factors.get(column) for column in sweep.columns}
+        networks.append(
+            Trained(
+                name,
+                opened[name],
+                rebuild(result.details["representation"]),
+                [rebuild(metric) for metric in result.details["metrics"]],
+                tuple(_class(target) for target in result.details["classes"]),
+            )
         )
-        rows += pairwise_rows(labels, runs, pairs, metric.name)
-        for reason in sorted({pair.reason for pair in pairs if pair.reason}):
-            console.print(f"[yellow]{metric.name}[/]: {reason}")
-    return rows
+    if not networks:
+        return pd.DataFrame(columns=["run", *NUMBERS])
+    store = RunStore(Path(sweep.finished[0].details["store"]))
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        rows = compare_trained(networks, store, progress=_reporter(bar))
+    for reason in sorted({f"{row.metric}: {row.reason}" for row in rows.itertuples() if row.reason}):
+        console.print(f"[yellow]No distance[/] by {reason}", soft_wrap=True)
+    parts = [
+        labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _facts(
-    jobs: dict[str, Job], runs: dict[str, Run], ends: dict[str, dict[str, Any]], table: pd.DataFrame
-) -> pd.DataFrame:
-    """Return one row per run: what it is, how it ended, its self-distances."""
-    rows = []
-    own = table[(table["comparison"] == "pairwise") & (table["run"] == table["reference"])]
-    for name, job in jobs.items():
-        last = runs[name].history.iloc[-1]
-        mine = own[own["run"] == name]
-        rows.append(
-            {
-                **vars(job.label),
-                "epochs": int(last["epoch"]),
-                "accuracy": float(last["accuracy"]),
-                "chance_accuracy": float(last["chance_accuracy"]),
-                "ideal_accuracy": job.ideal_accuracy,
-                "status": ends[name]["status"],
-                "seconds": float(ends[name]["seconds"]),
-                "key": job.spec.key,
-                **{
-                    f"self_{metric}": value for metric, value in zip(mine["metric"], mine["dissimilarity"], strict=True)
-                },
-            }
-        )
-    return pd.DataFrame(rows)
+def _class(target: str) -> type:
+    module, _, name = target.rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    assert isinstance(kind, type)
+    return kind
+
+
+def _reporter(bar: Progress) -> Callable[[str, int, int], None]:
+    tasks: dict[str, Any] = {}
+
+    def report(metric: str, done: int, total: int) -> None:
+        if metric not in tasks:
+            tasks[metric] = bar.add_task(f"comparing by {metric}", total=total)
+        bar.update(tasks[metric], completed=done)
+
+    return report
+
+
+def _with_own_distances(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return runs with the distance of each to itself, by every metric, which should be 0."""
+    own = pairs[pairs["run"] == pairs["reference"]]
+    if not len(own):
+        return runs
+    wide = own.pivot(index="run", columns="metric", values="dissimilarity").add_prefix("self_")
+    return runs.merge(wide, left_on="run", right_index=True, how="left")

@@ -1,44 +1,51 @@
-"""The Hydra callback that ends a sweep: compare all networks, write table and report, exit non-zero on failure."""
+"""The Hydra callback that notes where a sweep starts; the command summarises it when Hydra has returned."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
-from hydra.utils import get_method
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from dynalign.cli.entry import Summarise
 from dynalign.cli.terminal import console
+from dynalign.results import Sweep
 
 
-class SweepSummary(Callback):
-    """Summarises a multirun from the files that its jobs left behind, whichever launcher ran them.
+class SweepStart(Callback):
+    """Writes down that a sweep starts, for its jobs to join and its summary to find.
 
-    Parameters
+    Attributes
     ----------
-    summarise : str
-        The function that does it, such as ``dynalign.cli.summary.summarise``.
+    expected : list of list of str, optional
+        The overrides of every job, if they are known beforehand; the command says so.
+    folder : Path, optional
+        Of the sweep that has started in this process.
     """
 
-    def __init__(self, summarise: str) -> None:
-        self._summarise: Summarise = get_method(summarise)
-        self._console = console()
+    expected: Sequence[Sequence[str]] | None = None
+    folder: Path | None = None
+    _lock: FileLock | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Say what is about to run."""
-        self._console.print(f"[bold]dynalign sweep[/]: {escape(' '.join(config.hydra.overrides.task))}")
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Summarise; leave with exit status 1 if a job failed."""
-        folder = Path(config.hydra.sweep.dir)
-        jobs = sorted((path.parent for path in folder.glob("*/job.json")), key=lambda path: _number(path.name))
-        if not self._summarise(folder, jobs, self._console):
-            sys.exit(1)
-
-
-def _number(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdigit() else (sys.maxsize, name)
+        """Say what is about to run, and note it; a folder in which another sweep is at work is refused."""
+        # Hydra turns exceptions of callbacks into warnings, but lets a program exit.
+        folder = Path(config.hydra.sweep.dir).absolute()
+        command = str(config.hydra.job.config_name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            SweepStart._lock = FileLock(folder / ".sweep.lock")
+            SweepStart._lock.acquire(blocking=False)
+            Sweep.start(folder, command, self.expected)
+        except Timeout:
+            sys.exit(f"Error: Another sweep is at work in {folder}; wait for it, or choose another hydra.sweep.dir.")
+        except OSError as error:
+            sys.exit(f"Error: The sweep's folder {folder} cannot be written to: {error.strerror}.")
+        SweepStart.folder = folder
+        typed = " ".join(config.hydra.overrides.task)
+        count = f" ({len(self.expected)} jobs)" if self.expected is not None else ""
+        console().print(f"[bold]dynalign sweep[/]{count}: {escape(typed)}", soft_wrap=True)

@@ -1,10 +1,9 @@
-"""`python testcase.py`: from the command line to what metrics measured on test cases."""
+"""`testcase.py`: from the command line to what metrics measured on test cases."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,20 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dynalign.cli import ROOT, outcome, terminal
-from dynalign.cli.build import build, plain
-from dynalign.cli.entry import run_command
+from dynalign.cli.build import build
+from dynalign.cli.entry import Command, run_command
+from dynalign.cli.factors import factors_of
+from dynalign.cli.job import build_metrics, check_top, store_of
 from dynalign.cli.leaderboard import summarise
-from dynalign.cli.schema import check_config, config_files, suggestion
-from dynalign.errors import DynalignError
+from dynalign.cli.schema import completed, config_files
+from dynalign.cli.terminal import console
+from dynalign.errors import DynalignError, suggestion
+from dynalign.identity import code_key, describe
 from dynalign.metrics import Metric
+from dynalign.results import Result, to_plain
 from dynalign.store import RunStore, read_json, write_atomically, write_json
 from dynalign.testcases import (
+    DECIDING,
     Cell,
     LostError,
     Measured,
@@ -29,16 +33,16 @@ from dynalign.testcases import (
     TestCase,
     as_rows,
     judge,
-    source_key,
     workers,
 )
 
-console = terminal.console()
+NAMELESS = ("metric", "testcase", "logger", "store", "search", "objective", "limit", "seed", "hydra")
+"""Parts of the config that set no row of a leaderboard apart, or are told by the row's label and column."""
 
 
 def main() -> None:
     """Run what was typed; exit with 0 if every job succeeded."""
-    run_command("testcase", run_job, summarise, console)
+    run_command(Command("testcase", run_job, summarise))
 
 
 @dataclass(frozen=True)
@@ -51,24 +55,25 @@ class Job:
     seed: int
     limit: float
     objective: tuple[str, str]
-    config: Mapping[str, Any]
+    plain: Mapping[str, Any]
     store: RunStore
 
     def measurement(self, metric: str, case: str) -> Path:
         """Return the file for what a metric measures on a case, named after everything that determines it."""
-        return self.store.measurement(
+        measuring = self.metrics[metric]
+        return self.store.file(
             {
                 "kind": "testcase",
-                "metric": self.config["metric"][metric],
-                "testcase": self.config["testcase"][case],
-                "protocol": self.config["protocol"],
+                "metric": describe(measuring, measuring.settings),
+                "testcase": self.plain["testcase"][case],
+                "protocol": self.plain["protocol"],
                 "seed": self.seed,
-                "code": source_key(self.metrics[metric], self.cases[case]),
+                "code": code_key(measuring, self.cases[case], rooms=DECIDING),
             }
         )
 
 
-def build_job(config: DictConfig, *, choices: Mapping[str, Any], root: Path) -> Job:
+def build_job(config: DictConfig, settings: Any) -> Job:
     """Build everything that a job needs; nothing is measured when it returns.
 
     Raises
@@ -76,41 +81,56 @@ def build_job(config: DictConfig, *, choices: Mapping[str, Any], root: Path) -> 
     DynalignError
         For an unknown or ill-typed key, and for an objective that there is not.
     """
-    check_config(config, config_files(choices, config))
-    metrics = {str(name): build(node) for name, node in config.get("metric", {}).items()}
-    cases = {str(name): build(node, _convert_="all") for name, node in config.get("testcase", {}).items()}
-    if not metrics or not cases:
-        raise DynalignError("There is nothing to measure: choose at least one metric and one testcase.")
+    check_top(config)
+    if isinstance(config.limit, bool) or not isinstance(config.limit, int | float) or not config.limit > 0:
+        raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
+    plain = completed(config, config_files(settings.runtime.choices, config))
+    nodes = plain.get("testcase") or {}
+    cases = {name: build(f"testcase.{name}", node) for name, node in nodes.items()}
+    if not cases:
+        raise DynalignError("There is nothing to measure: choose at least one testcase, such as testcase=families.")
     for name, case in cases.items():
         if case.name != name:
             raise DynalignError(
                 f"testcase.{name} is called {case.name} in its class; its config must be called so too."
             )
-    seed = config.seed
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise DynalignError(f"seed={seed} must be a whole number >= 0.")
-    if isinstance(config.limit, bool) or not isinstance(config.limit, int | float) or not config.limit > 0:
-        raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
     return Job(
-        metrics=metrics,
+        metrics={metric.label: metric for metric in build_metrics(plain.get("metric") or {})},
         cases=cases,
-        protocol=build(config.protocol, _convert_="all"),
-        seed=seed,
+        protocol=build("protocol", plain["protocol"]),
+        seed=config.seed,
         limit=float(config.limit),
         objective=_objective(config.objective, cases),
-        config=plain(config),
-        store=RunStore(root / str(config.store)),
+        plain=plain,
+        store=store_of(plain, settings),
     )
 
 
-def run_job(config: DictConfig, settings: Any, folder: Path) -> outcome.Finished:
+def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     """Measure every metric on every test case and write it down; the value is the objective, over all metrics."""
-    start = time.perf_counter()
-    job = build_job(config, choices=settings.runtime.choices, root=ROOT)
+    job = build_job(config, settings)
+    factors = factors_of(config, job.plain, settings, NAMELESS)
     cells, found = _measure(job)
-    _write(cells, folder)
-    status = "found" if found == len(cells) else "measured"
-    return outcome.Finished(status, time.perf_counter() - start, _value(job, cells))
+    tables = [cell.rows for cell in cells if len(cell.rows)]
+    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    write_atomically(result.folder / "measured.parquet", lambda path: rows.to_parquet(path, index=False))
+    return replace(
+        result,
+        status="found" if found == len(cells) else "measured",
+        factors=to_plain(factors.all),
+        told=factors.told,
+        metrics={label: asdict(metric.describe()) for label, metric in job.metrics.items()},
+        details={
+            "cells": [_facts(cell) for cell in cells],
+            "cases": {name: describe(case, _settings(job.plain["testcase"][name])) for name, case in job.cases.items()},
+            "settings": {
+                "protocol": job.plain["protocol"],
+                **{f"testcase.{name}": node for name, node in job.plain["testcase"].items()},
+            },
+        },
+        table="measured.parquet",
+        value=_value(job, cells),
+    )
 
 
 def _measure(job: Job) -> tuple[list[Cell], int]:
@@ -125,26 +145,27 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
     found = len(results)
     missing = [name for name in names if name not in results]
     materials = {case: job.cases[case].material(job.protocol, job.seed) for case in {case for _, case in missing}}
+    out = console()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
-        console=console,
+        console=out,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not out.is_terminal,
     ) as progress:
         bar = progress.add_task(f"measuring, seed {job.seed}", total=len(names), completed=found, note="")
         tasks = [(job.metrics[metric], materials[case]) for metric, case in missing]
         for index, result in workers().measure(tasks, limit=job.limit) if tasks else ():
             metric, case = name = missing[index]
             results[name] = result
-            if isinstance(result, Measured):
+            if isinstance(result, Measured) and result.complete:
                 write_json(paths[name], asdict(result))
             progress.update(bar, advance=1, note=_note(metric, case, result))
-            if not console.is_terminal:
-                console.print(_note(metric, case, result), soft_wrap=True, markup=False)
+            if not out.is_terminal:
+                out.print(_note(metric, case, result), soft_wrap=True, markup=False)
     return [_cell(job, metric, case, results[metric, case]) for metric, case in names], found
 
 
@@ -155,30 +176,28 @@ def _note(metric: str, case: str, result: Measured | str) -> str:
 
 
 def _cell(job: Job, metric: str, case: str, result: Measured | str) -> Cell:
+    about = job.metrics[metric].describe()
     if isinstance(result, str):
-        return Cell(metric, job.cases[case], job.seed, pd.DataFrame(), lost=result)
+        return Cell(metric, job.cases[case], job.seed, pd.DataFrame(), about, lost=result)
     rows = as_rows(result, metric=metric, case=case, seed=job.seed)
-    return Cell(metric, job.cases[case], job.seed, rows, result.pairs, result.seconds, result.warnings)
+    return Cell(metric, job.cases[case], job.seed, rows, about, result.pairs, result.seconds, result.warnings)
 
 
-def _write(cells: Sequence[Cell], folder: Path) -> None:
-    """Write what was measured: numbers in measured.parquet, and cells.json for what there is to say of each cell."""
-    tables = [cell.rows for cell in cells if len(cell.rows)]
-    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    write_atomically(folder / "measured.parquet", lambda path: rows.to_parquet(path, index=False))
-    facts = [
-        {
-            "metric": cell.metric,
-            "testcase": cell.case.name,
-            "seed": cell.seed,
-            "pairs": cell.pairs,
-            "seconds": cell.seconds,
-            "warnings": list(cell.warnings),
-            "lost": cell.lost,
-        }
-        for cell in cells
-    ]
-    write_json(folder / "cells.json", facts)
+def _facts(cell: Cell) -> dict[str, Any]:
+    """Return what there is to say of a cell besides its rows, as plain data."""
+    return {
+        "metric": cell.metric,
+        "testcase": cell.case.name,
+        "seed": cell.seed,
+        "pairs": cell.pairs,
+        "seconds": cell.seconds,
+        "warnings": list(cell.warnings),
+        "lost": cell.lost,
+    }
+
+
+def _settings(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if not name.startswith("_")}
 
 
 def _objective(typed: Any, cases: Mapping[str, TestCase]) -> tuple[str, str]:

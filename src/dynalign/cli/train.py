@@ -1,134 +1,187 @@
-"""`python train.py`: from the command line to a trained, measured and logged network."""
+"""`train.py`: from the command line to a trained, measured and logged network."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
+import pandas as pd
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from dynalign.cli import ROOT, outcome, terminal
-from dynalign.cli.build import build, plain
-from dynalign.cli.entry import group_of, run_command
-from dynalign.cli.job import (
-    Job,
-    build_dissimilarity_callback,
-    build_job,
-    is_checkpoint_reference,
-    stored_run,
-    telling_overrides,
-)
+from dynalign.cli.build import build
+from dynalign.cli.entry import Command, group_of, run_command
+from dynalign.cli.job import Job, build_job
 from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
-from dynalign.representations import States
-from dynalign.studies import as_table, learning_rows, measure_over_learning, write_table
-from dynalign.tasks import Trials
-from dynalign.training import DissimilarityCallback, Run, loggable, obtain
-
-console = terminal.console()
+from dynalign.loggers import LoggedRun, RunInfo, start_all
+from dynalign.metrics import Distance
+from dynalign.networks import States
+from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
+from dynalign.store import Run
+from dynalign.studies import measure_over_learning
+from dynalign.tables import write_table
+from dynalign.training import DissimilarityCallback, TaskModule, loggable, obtain
 
 
 def main() -> None:
     """Run what was typed; exit with 0 if every job succeeded."""
-    run_command("train", run_job, summarise, console)
+    run_command(Command("train", run_job, summarise))
 
 
-def run_job(config: DictConfig, settings: Any, folder: Path) -> outcome.Finished:
+def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     """Train or find one network, measure it, log it, and write its table; the steps of a job in order."""
-    start = time.perf_counter()
-    job = build_job(config, choices=settings.runtime.choices, overrides=telling_overrides(settings), root=ROOT)
-    reference, reference_id = _reference(job)
-    logger = build(config.logger).start(
-        name=job.label.run,
-        group=group_of(settings),
-        job_type="train",
-        tags=[job.label.model, job.label.task, job.label.curriculum, f"noise-{job.label.perturbation}"],
-        config={**plain(config), "key": job.spec.key},
-        folder=folder,
+    job = build_job(config, settings)
+    result = replace(
+        result,
+        key=job.spec.key,
+        factors=to_plain(job.factors.all),
+        told=job.factors.told,
+        metrics={metric.label: asdict(metric.describe()) for metric in job.metrics},
+        details=job.details,
     )
+    logged = start_all(job.loggers, _info(job, result, group_of(settings)))
+    done = False
     try:
-        run, records = _train_or_find(job, reference, logger)
-        measured = measure_over_learning(
+        callback = _callback(job) if job.watched else None
+        with EpochProgress(result.name, job.spec.training, len(job.spec.curriculum.phases())) as bar:
+            run, status = obtain(
+                job.spec,
+                job.store,
+                dissimilarity=callback,
+                observers=[bar.callback],
+                loggers=[each.lightning for each in logged],
+            )
+            bar.done(run, status)
+        numbers = measure_over_learning(
             run,
             job.metrics,
-            reference=reference,
+            reference=job.reference,
             representation=job.representation,
             store=job.store,
-            name={metric.name: job.measurement(metric.name, reference_id) for metric in job.metrics},
-            records=records,
+            every=job.every,
+            known=_recorded(callback) if callback is not None and status != "from store" else None,
+            classes=job.classes,
         )
-        if records is None and logger is not None:
-            _log_again(run, measured, logger)
-        rows = learning_rows(job.label, run, measured, job.reference)
-        write_table(as_table(rows), folder)
-        if logger is not None:
-            logger.experiment.summary.update(_summary(job, run, measured))
-    finally:
-        if logger is not None:
-            logger.experiment.finish()
-    return outcome.Finished(run.status, time.perf_counter() - start)
-
-
-def _train_or_find(job: Job, reference: str | States, logger: Any) -> tuple[Run, list[Any] | None]:
-    """Return the run, and what its callback measured if it was trained now."""
-    with EpochProgress(console, job.label.run, job.spec.training, len(job.spec.curriculum.phases())) as bar:
-
-        def dissimilarity(states: Callable[..., States], probe: Trials) -> DissimilarityCallback:
-            return build_dissimilarity_callback(job, reference, torch.from_numpy(probe.inputs), states)
-
-        def others(callback: DissimilarityCallback) -> Sequence[pl.Callback]:
-            return [bar.callback(callback)]
-
-        run, callback = obtain(
-            job.spec,
-            job.store,
-            dissimilarity=dissimilarity,
-            representation=job.representation,
-            callbacks=job.callbacks,
-            loggers=[logger] if logger is not None else [],
-            on_start=others,
-        )
-        bar.done(run)
-    return run, None if callback is None else callback.records
-
-
-def _reference(job: Job) -> tuple[str | States, str]:
-    """Return what to compare with, and what determines it.
-
-    It is a checkpoint's role, or the final states of another run in the store.
-    """
-    if is_checkpoint_reference(job.reference):
-        return job.reference, job.reference
-    other = stored_run(job.store, job.reference)
-    return other.states(other.epochs[-1], job.representation), other.spec.key
-
-
-def _log_again(run: Run, records: Sequence[Any], logger: Any) -> None:
-    """Log a run from the store as it was logged when it trained."""
-    for row in run.history.to_dict("records"):
-        logger.log_metrics(loggable({str(name): value for name, value in row.items()}), step=int(row["step"]))
-        values = {
-            f"dissimilarity/{record.metric}": record.dissimilarity
-            for record in records
-            if record.epoch == row["epoch"] and record.dissimilarity == record.dissimilarity
+        _log(run, job, numbers, logged, again=status == "from store" or not job.watched)
+        factors = {name: job.factors.all[name] for name in dict.fromkeys([*BASE_FACTORS, *job.factors.told])}
+        write_table(labelled(numbers, result.name, factors), result.folder, "dissimilarities")
+        last = run.history.iloc[-1]
+        facts = {
+            "epochs": int(last["epoch"]),
+            "accuracy": float(last["accuracy"]),
+            "chance_accuracy": float(last["chance_accuracy"]),
+            "ideal_accuracy": job.spec.ideal_accuracy,
         }
-        if values:
-            logger.log_metrics({**values, "epoch": row["epoch"]}, step=int(row["step"]))
+        done = True
+    finally:
+        for each in logged:
+            each.finish(_summary(facts, status, numbers, job) if done else {}, failed=not done)
+    return replace(
+        result, status=status, facts=facts, table="dissimilarities.parquet", value=_value(job, facts, numbers)
+    )
 
 
-def _summary(job: Job, run: Run, records: Sequence[Any]) -> dict[str, Any]:
-    last = run.history.iloc[-1]
+def _info(job: Job, result: Result, group: str) -> RunInfo:
+    factors = job.factors.all
+    return RunInfo(
+        id=uuid.uuid4().hex[:12],
+        name=result.name,
+        group=group,
+        job_type="train",
+        tags=[str(factors[name]) for name in ("model", "task", "curriculum")] + [f"noise-{factors['perturbation']}"],
+        config={**job.plain, "key": job.spec.key},
+        folder=result.folder,
+    )
+
+
+def _callback(job: Job) -> DissimilarityCallback:
+    """Make the checkpoint callback, which sees of the network what the store would show of it."""
+    network, see = job.spec.network, job.representation
+    probe = see.probe(network.task)
+    common = see.basis == "common"
+
+    def states(module: pl.LightningModule, _inputs: torch.Tensor, epoch: int) -> States:
+        assert isinstance(module, TaskModule)
+        return see.seen(replace(network, model=module.model), epoch, probe)
+
+    reference: str | States
+    if isinstance(job.reference, Run):
+        reference = see.of(job.reference, job.reference.epochs[-1], classes=job.classes)
+    else:
+        reference = job.reference
+    node = {key: value for key, value in job.plain["callbacks"]["dissimilarity"].items() if key[0] == "_"}
+    callback: DissimilarityCallback = build(
+        "callbacks.dissimilarity",
+        node,
+        inputs=torch.from_numpy(probe.inputs),
+        states=states,
+        metrics=list(job.metrics),
+        reference=reference,
+        components=see.components if common else None,
+        basis=see.basis,
+        every_n_epochs=job.every,
+    )
+    return callback
+
+
+def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]:
+    found: dict[str, dict[int, Distance]] = {}
+    for record in callback.records:
+        distance = Distance(record.dissimilarity, record.seconds, record.reason)
+        found.setdefault(record.metric, {})[int(record.epoch)] = distance
+    return found
+
+
+def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: Sequence[LoggedRun], *, again: bool) -> None:
+    """Log what the loggers have not been given while the network trained, as it would have been."""
+    keys = {metric.label: f"dissimilarity/{key}" for metric, key in zip(job.metrics, _log_keys(job), strict=True)}
+    late = job.reference == "final"  # known only at the end
+    if not (again or late):
+        return
+    known = numbers.dropna(subset=["dissimilarity"])
+    for row in run.history.to_dict("records"):
+        here = known[known["epoch"] == row["epoch"]]
+        values = {keys[label]: value for label, value in zip(here["metric"], here["dissimilarity"], strict=True)}
+        history = loggable({str(name): value for name, value in row.items()}) if again else {}
+        for each in logged:
+            if history or values:
+                each.lightning.log_metrics({**history, **values, "epoch": row["epoch"]}, step=int(row["step"]))
+
+
+def _log_keys(job: Job) -> list[str]:
+    """Return what metrics are called in logs: their names, or where a name is not enough, their keys."""
+    names = [metric.name for metric in job.metrics]
+    return [metric.name if names.count(metric.name) == 1 else metric.key for metric in job.metrics]
+
+
+def _final(job: Job, numbers: pd.DataFrame) -> dict[str, float]:
+    """Return the dissimilarity of the last checkpoint that has one, by metric key."""
+    found = {}
+    for metric in job.metrics:
+        mine = numbers[numbers["metric"] == metric.label]
+        if len(mine):
+            found[metric.key] = float(mine["dissimilarity"].iloc[-1])
+    return found
+
+
+def _summary(facts: Mapping[str, Any], status: str, numbers: pd.DataFrame, job: Job) -> dict[str, Any]:
+    final = {f"final/dissimilarity/{key}": value for key, value in _final(job, numbers).items()}
     return {
-        "final/accuracy": float(last["accuracy"]),
-        "final/ideal_accuracy": job.ideal_accuracy,
-        "final/status": run.status,
-        **{
-            f"final/dissimilarity/{record.metric}": record.dissimilarity
-            for record in records
-            if record.epoch == run.epochs[-1]
-        },
+        **{f"final/{name}": facts[name] for name in ("accuracy", "ideal_accuracy")},
+        "final/status": status,
+        **final,
     }
+
+
+def _value(job: Job, facts: Mapping[str, Any], numbers: pd.DataFrame) -> float | None:
+    """Return what a sweeper optimises; None, which it takes as failed, where there is no number."""
+    if job.objective is None:
+        return None
+    if job.objective == "accuracy":
+        return float(facts["accuracy"])
+    value = _final(job, numbers).get(job.objective.partition("/")[2], float("nan"))
+    return value if value == value else None

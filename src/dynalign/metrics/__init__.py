@@ -7,7 +7,7 @@ from dynalign.metrics.cka import CKA
 from dynalign.metrics.dsa import DSA, Explanation
 from dynalign.metrics.dsa_metric import DSAMetric
 from dynalign.metrics.hankel_dmd import ConditionWarning
-from dynalign.metrics.pairwise import against, pairwise
+from dynalign.metrics.pairwise import Distance, against, measure, pairwise
 from dynalign.metrics.procrustes import Procrustes
 from dynalign.metrics.rsa import RSA
 from dynalign.metrics.soft_matching import SoftMatching
@@ -23,10 +23,12 @@ __all__ = [
     "ConditionWarning",
     "DSAMetric",
     "Description",
+    "Distance",
     "Explanation",
     "Metric",
     "Procrustes",
     "SoftMatching",
     "against",
+    "measure",
     "pairwise",
 ]

@@ -1,10 +1,12 @@
-"""Many systems at once: all against all, or all against one."""
+"""Many systems at once: all against all, all against one, or any pairs; the one loop over pairs that there is."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import math
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,90 @@ from dynalign.errors import DynalignError
 from dynalign.metrics.base import Metric
 
 _CHUNK = 64  # pairs that are compared together; bounds the memory of a batched metric
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Distance(NamedTuple):
+    """What was measured of a pair.
+
+    Attributes
+    ----------
+    value : float
+        NaN where there is no number.
+    seconds : float
+        Its share of the time that its batch took.
+    reason : str
+        Why there is no number; empty where there is one.
+    """
+
+    value: float
+    seconds: float
+    reason: str = ""
+
+
+def measure(
+    metric: Metric,
+    systems: Mapping[Name, Any],
+    pairs: Sequence[tuple[Name, Name]],
+    *,
+    prepared: Mapping[Name, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    strict: bool = False,
+) -> list[Distance]:
+    """Let a metric measure pairs of systems.
+
+    Every system is prepared once, and pairs are compared in batches. Where the metric refuses a system or a pair,
+    fails, or returns something that is not a finite number, that pair says why, and the others keep their numbers.
+
+    Parameters
+    ----------
+    systems : mapping of name to array (trials, time, units), or to a function that returns one
+        Functions are called once, and only for systems that a pair names.
+    pairs : sequence of (name, name)
+    prepared : mapping of name to what ``metric.prepare`` returned, optional
+        Systems that need not be prepared again.
+    progress : callable, optional
+        Called with (pairs done, pairs in all).
+    strict : bool
+        Whether whatever a metric raises is raised here, naming the system.
+
+    Returns
+    -------
+    list of Distance, one per pair
+    """
+    attempt = _raising if strict else _attempt
+    ready: dict[Name, Any] = dict(prepared or {})
+    refused: dict[Name, str] = {}
+    spent = dict.fromkeys(systems, 0.0)
+    for name in dict.fromkeys(name for pair in pairs for name in pair):
+        if name not in ready:
+            start = time.perf_counter()
+            ready[name], refused[name] = attempt(lambda: _prepared(metric, systems[name], str(name)))  # noqa: B023
+            spent[name] = time.perf_counter() - start
+    results: dict[int, Distance] = {}
+    for place, pair in enumerate(pairs):
+        reason = next((refused[name] for name in pair if refused.get(name)), "")
+        if reason:
+            results[place] = Distance(math.nan, sum(spent.get(name, 0.0) for name in pair), reason)
+    able = [place for place in range(len(pairs)) if place not in results]
+    for begin in range(0, len(able), _CHUNK):
+        chunk = able[begin : begin + _CHUNK]
+        together = [(ready[first], ready[second]) for first, second in (pairs[place] for place in chunk)]
+        start = time.perf_counter()
+        values, reason = attempt(lambda: _numbers(metric, together))  # noqa: B023
+        each = (time.perf_counter() - start) / len(chunk)
+        if reason and len(chunk) > 1:  # one bad pair must not take its neighbours with it
+            for place, couple in zip(chunk, together, strict=True):
+                start = time.perf_counter()
+                alone, why = attempt(lambda: _numbers(metric, [couple]))  # noqa: B023
+                results[place] = _checked(alone[0] if not why else math.nan, time.perf_counter() - start, why)
+        else:
+            known = [math.nan] * len(chunk) if reason else values
+            results |= {place: _checked(value, each, reason) for place, value in zip(chunk, known, strict=True)}
+        if progress is not None:
+            progress(begin + len(chunk), len(able))
+    return [results[place] for place in range(len(pairs))]
 
 
 def pairwise(
@@ -45,10 +131,10 @@ def pairwise(
     DynalignError
         Naming the system, if a metric refuses one.
     """
+    rows, columns = np.triu_indices(len(systems))
     prepared = _prepare(metric, systems, names)
-    rows, columns = np.triu_indices(len(prepared))
-    values = _measure(metric, [(prepared[i], prepared[j]) for i, j in zip(rows, columns, strict=True)], progress)
-    matrix = np.zeros((len(prepared), len(prepared)))
+    values = _values(metric, prepared, list(zip(rows.tolist(), columns.tolist(), strict=True)), progress)
+    matrix = np.zeros((len(systems), len(systems)))
     matrix[rows, columns] = values
     matrix[columns, rows] = values
     return matrix
@@ -63,39 +149,76 @@ def against(
     progress: bool | Callable[[int, int], None] = False,
 ) -> npt.NDArray[np.float64]:
     """Return the dissimilarity of every system to ``reference``, shape (N,); see ``pairwise``."""
-    fixed = metric.prepare(reference, where="the reference")
-    prepared = _prepare(metric, systems, names)
-    return _measure(metric, [(system, fixed) for system in prepared], progress)
+    prepared = {-1: metric.prepare(reference, where="the reference"), **_prepare(metric, systems, names)}
+    return _values(metric, prepared, [(index, -1) for index in range(len(systems))], progress)
 
 
-def _prepare(metric: Metric, systems: Sequence[npt.ArrayLike], names: Sequence[str] | None) -> list[Any]:
+def _prepare(metric: Metric, systems: Sequence[npt.ArrayLike], names: Sequence[str] | None) -> dict[int, Any]:
     labels = [f"system {index}" for index in range(len(systems))] if names is None else list(names)
     if len(labels) != len(systems):
         raise DynalignError(f"There are {len(systems)} systems but {len(labels)} names.")
-    return [metric.prepare(system, where=label) for system, label in zip(systems, labels, strict=True)]
+    return {
+        index: metric.prepare(system, where=label)
+        for index, (system, label) in enumerate(zip(systems, labels, strict=True))
+    }
 
 
-def _measure(
-    metric: Metric, pairs: Sequence[tuple[Any, Any]], progress: bool | Callable[[int, int], None]
+def _values(
+    metric: Metric,
+    prepared: Mapping[int, Any],
+    pairs: Sequence[tuple[int, int]],
+    progress: bool | Callable[[int, int], None],
 ) -> npt.NDArray[np.float64]:
-    values = np.empty(len(pairs))
     with _reporter(metric.name, progress) as report:
-        for start in range(0, len(pairs), _CHUNK):
-            chunk = pairs[start : start + _CHUNK]
-            values[start : start + len(chunk)] = metric.distances(chunk)
-            report(start + len(chunk), len(pairs))
+        found = measure(metric, {}, pairs, prepared=prepared, progress=report, strict=True)
+    return np.array([distance.value for distance in found], dtype=np.float64)
+
+
+def _prepared(metric: Metric, system: Any, name: str) -> Any:
+    return metric.prepare(system() if callable(system) else system, where=name)
+
+
+def _numbers(metric: Metric, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
+    """Return the dissimilarities of prepared pairs, which must be as many."""
+    values = np.asarray(metric.distances(pairs), dtype=np.float64)
+    if values.shape != (len(pairs),):
+        raise DynalignError(f"{metric.name} returned numbers of shape {values.shape} for {len(pairs)} pairs.")
     return values
 
 
+def _checked(value: float, seconds: float, reason: str) -> Distance:
+    if reason:
+        return Distance(math.nan, seconds, reason)
+    if not math.isfinite(value):
+        return Distance(math.nan, seconds, f"returned {value:g}")
+    return Distance(float(value), seconds)
+
+
+def _attempt(work: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what ``work`` returns; or None, and why it failed, whatever a metric of someone else may raise."""
+    try:
+        return work(), ""
+    except Exception as error:
+        return None, str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+
+
+def _raising(work: Callable[[], Any]) -> tuple[Any, str]:
+    return work(), ""
+
+
 @contextlib.contextmanager
-def _reporter(name: str, progress: bool | Callable[[int, int], None]) -> Iterator[Callable[[int, int], None]]:
+def _reporter(name: str, progress: bool | Callable[[int, int], None]) -> Iterator[Callable[[int, int], None] | None]:
     if callable(progress):
         yield progress
     elif not progress:
-        yield lambda _done, _all: None
+        yield None
     else:
-        from rich.progress import Progress  # only here: who wants no bar need not load it
-
+        try:
+            from rich.progress import Progress  # only here: who wants no bar need not load it
+        except ImportError as error:
+            raise DynalignError(
+                "progress=True needs the package rich; pip install rich, or give a function."
+            ) from error
         with Progress() as bar:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)

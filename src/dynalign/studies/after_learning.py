@@ -1,97 +1,83 @@
-"""How alike are networks after learning? The final representations of many runs, all against all."""
+"""How alike are networks after learning? The trained networks of a sweep, all against all."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
-from dynalign.representations import Representation, States, reduce_units
-from dynalign.store import RunStore, read_json, write_json
+from dynalign.representations import Representation
+from dynalign.results import NUMBERS
+from dynalign.store import Run, RunStore
+from dynalign.studies.measuring import Seen, measure_seen
 
 
 @dataclass(frozen=True)
-class Final:
-    """A trained network in a comparison: its name, what determines its states, and the states when asked for."""
+class Trained:
+    """A trained network in a comparison: its name, and by which metrics it is to be compared."""
 
     name: str
-    identity: Mapping[str, Any]
-    states: Callable[[], States]
+    run: Run
+    representation: Representation
+    metrics: Sequence[Metric]
+    classes: tuple[type, ...] = ()
 
 
-class Pair(NamedTuple):
-    """How far two networks are apart; ``dissimilarity`` is NaN, with a reason, where the metric refused them."""
+def comparable(networks: Iterable[Trained]) -> list[tuple[Metric, list[Trained]]]:
+    """Return which networks can be compared, by which metric: those that the same metric sees in the same way."""
+    groups: dict[tuple[str, str], tuple[Metric, list[Trained]]] = {}
+    for network in networks:
+        for metric in network.metrics:
+            _, members = groups.setdefault((metric.label, repr(network.representation)), (metric, []))
+            if network.name not in {member.name for member in members}:
+                members.append(network)
+    return list(groups.values())
 
-    first: str
-    second: str
-    dissimilarity: float
-    seconds: float
-    reason: str = ""
 
-
-def final_dissimilarities(
-    systems: Sequence[Final],
-    metric: Metric,
-    *,
-    metric_config: Mapping[str, Any],
-    representation: Representation,
-    store: RunStore,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Pair]:
-    """Return every unordered pair, each system with itself included; what the store holds is not measured again.
-
-    Every system is reduced and prepared once, unless the basis is common to each pair.
+def compare_trained(
+    networks: Iterable[Trained], store: RunStore, *, progress: Callable[[str, int, int], None] | None = None
+) -> pd.DataFrame:
+    """Return how far trained networks are apart: a row per metric and unordered pair, each with itself included.
 
     Parameters
     ----------
-    metric_config : mapping
-        What determines the metric; part of a pair's name in the store.
     progress : callable, optional
-        Called with (pairs done, pairs in all).
+        Called with (metric, pairs done, pairs in all) while something is measured.
+
+    Returns
+    -------
+    DataFrame
+        A column ``run``, and ``NUMBERS``; epoch and accuracy are the first network's last, ``reference`` is the second.
     """
-    states: dict[int, States] = {}
-    prepared: dict[int, Any] = {}
+    rows: list[dict[str, Any]] = []
+    for metric, members in comparable(networks):
+        seen = {each.name: Seen(each.run, each.run.epochs[-1], each.representation, each.classes) for each in members}
+        last = {each.name: float(each.run.history["accuracy"].iloc[-1]) for each in members}
+        names = list(seen)
+        pairs = [(first, second) for place, first in enumerate(names) for second in names[place:]]
+        report = None if progress is None else _for(progress, metric.label)
+        for (first, second), distance in zip(
+            pairs, measure_seen(metric, seen, pairs, store, progress=report), strict=True
+        ):
+            rows.append(
+                {
+                    "run": first,
+                    "comparison": "pairwise",
+                    "epoch": seen[first].epoch,
+                    "accuracy": last[first],
+                    "metric": metric.label,
+                    "unit": metric.unit,
+                    "reference": second,
+                    "dissimilarity": distance.value,
+                    "seconds": distance.seconds,
+                    "reason": distance.reason,
+                }
+            )
+    return pd.DataFrame(rows, columns=["run", *NUMBERS])
 
-    def raw(index: int) -> States:
-        if index not in states:
-            states[index] = systems[index].states()
-        return states[index]
 
-    def features(index: int) -> Any:
-        if index not in prepared:
-            (reduced,) = reduce_units([raw(index)], components=representation.components)
-            prepared[index] = metric.prepare(reduced)
-        return prepared[index]
-
-    def measure(i: int, j: int) -> float:
-        if representation.basis == "own":
-            return float(metric.distances([(features(i), features(j))])[0])
-        return metric(*reduce_units([raw(i), raw(j)], components=representation.components, basis="common"))
-
-    pairs = [(i, j) for i in range(len(systems)) for j in range(i, len(systems))]
-    results = []
-    for done, (i, j) in enumerate(pairs):
-        name = {
-            "kind": "pairwise",
-            "metric": dict(metric_config),
-            "systems": [dict(systems[i].identity), dict(systems[j].identity)],
-        }
-        path = store.measurement(name)
-        content = read_json(path)
-        if content is None:
-            start = time.perf_counter()
-            try:
-                content = {"dissimilarity": measure(i, j), "seconds": time.perf_counter() - start}
-                write_json(path, content)
-            except (DynalignError, RuntimeError, np.linalg.LinAlgError) as error:
-                content = {"dissimilarity": float("nan"), "seconds": time.perf_counter() - start}
-                content["reason"] = str(error)
-        results.append(Pair(systems[i].name, systems[j].name, **content))
-        if progress is not None:
-            progress(done + 1, len(pairs))
-    return results
+def _for(progress: Callable[[str, int, int], None], label: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(label, done, total)

@@ -2,61 +2,89 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from dynalign.metrics import Metric
-from dynalign.representations import Representation, States
-from dynalign.store import RunStore, read_json, write_json
-from dynalign.training import DissimilarityTracker, DissimilarityWarning, Record, Run
+import pandas as pd
+
+from dynalign.metrics import Distance, Metric
+from dynalign.representations import Representation
+from dynalign.results import NUMBERS
+from dynalign.store import Run, RunStore
+from dynalign.studies.measuring import Seen, measure_seen
+
+
+def checkpoints(run: Run, every: int = 1) -> list[int]:
+    """Return the epochs that are multiples of ``every`` in their phase of a run, its first, and each phase's last."""
+    chosen, start = [], 0
+    for _, rows in run.history.groupby("phase", sort=False):
+        epochs = [int(epoch) for epoch in rows["epoch"]]
+        chosen += [e for e in epochs if e == 0 or (e - start) % every == 0 or e == epochs[-1]]
+        start = epochs[-1]
+    return chosen
+
+
+def learning_pairs(epochs: Sequence[int], reference: str | Run) -> list[tuple[Any, Any]]:
+    """Return which checkpoints are compared: pairs of a checkpoint and its reference, each an epoch, or "elsewhere"."""
+    if reference == "initial":
+        return [(epoch, epochs[0]) for epoch in epochs]
+    if reference == "previous":
+        return list(zip(epochs[1:], epochs[:-1], strict=True))
+    if reference == "final":
+        return [(epoch, epochs[-1]) for epoch in epochs]
+    return [(epoch, "elsewhere") for epoch in epochs]
 
 
 def measure_over_learning(
     run: Run,
     metrics: Sequence[Metric],
     *,
-    reference: str | States,
+    reference: str | Run,
     representation: Representation,
     store: RunStore,
-    name: Mapping[str, Mapping[str, Any]],
-    records: Sequence[Record] | None = None,
-) -> list[Record]:
-    """Return the records of a run, one per checkpoint and metric.
+    every: int = 1,
+    known: Mapping[str, Mapping[int, Distance]] | None = None,
+    classes: Sequence[type] = (),
+) -> pd.DataFrame:
+    """Return how far each checkpoint is from its reference, a row per checkpoint and metric, with ``NUMBERS``.
 
     Parameters
     ----------
-    name : mapping of metric name to everything that determines the measurement
-        What it is found by in the store.
-    records : sequence of Record, optional
-        What training has measured already; it goes into the store instead of being measured again.
+    reference : {"initial", "previous", "final"} or Run
+        The first checkpoint, the one before, the last one, or another run's last.
+    every : int
+        Only every so-manieth epoch of each phase is measured.
+    known : mapping of metric label to epoch to Distance, optional
+        What was measured while the network trained.
+    classes : sequence of type
+        See ``Representation.of``.
     """
-    found: list[Record] = []
-    missing: list[Metric] = []
+    epochs = checkpoints(run, every)
+    seen: dict[Any, Seen] = {epoch: Seen(run, epoch, representation, tuple(classes)) for epoch in epochs}
+    if isinstance(reference, Run):
+        seen["elsewhere"] = Seen(reference, reference.epochs[-1], representation, tuple(classes))
+    pairs = learning_pairs(epochs, reference)
+    accuracy = dict(zip(run.epochs, run.history["accuracy"], strict=True))
+    name = reference.key if isinstance(reference, Run) else reference
+    rows: list[dict[str, Any]] = []
     for metric in metrics:
-        if records is not None:
-            mine = [record for record in records if record.metric == metric.name]
-            write_json(store.measurement(name[metric.name]), [asdict(record) for record in mine])
-            found += mine
-            continue
-        content = read_json(store.measurement(name[metric.name]))
-        if content is None:
-            missing.append(metric)
-        else:
-            found += [Record(**record) for record in content]
-    if missing:
-        tracker = DissimilarityTracker(
-            missing, reference=reference, components=representation.components, basis=representation.basis
+        mine = (known or {}).get(metric.label, {})
+        found = measure_seen(
+            metric, seen, pairs, store, known={pair: mine[pair[0]] for pair in pairs if pair[0] in mine}
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DissimilarityWarning)  # the reason stands in the record
-            for epoch in run.epochs:
-                tracker.add(epoch, run.states(epoch, representation))
-            new = tracker.finish()
-        for metric in missing:
-            mine = [record for record in new if record.metric == metric.name]
-            write_json(store.measurement(name[metric.name]), [asdict(record) for record in mine])
-        found += new
-    order = {metric.name: place for place, metric in enumerate(metrics)}
-    return sorted(found, key=lambda record: (record.epoch, order[record.metric]))
+        for (epoch, _), distance in zip(pairs, found, strict=True):
+            rows.append(
+                {
+                    "comparison": "learning",
+                    "epoch": epoch,
+                    "accuracy": accuracy[epoch],
+                    "metric": metric.label,
+                    "unit": metric.unit,
+                    "reference": name,
+                    "dissimilarity": distance.value,
+                    "seconds": distance.seconds,
+                    "reason": distance.reason,
+                }
+            )
+    table = pd.DataFrame(rows, columns=list(NUMBERS))
+    return table.sort_values("epoch", kind="stable", ignore_index=True)

@@ -5,12 +5,13 @@ from dynalign.testcases.composition import Composition
 from dynalign.testcases.families import Families
 from dynalign.testcases.invariances import Invariances
 from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard, judge
-from dynalign.testcases.measure import Measured, as_rows, measure, source_key
+from dynalign.testcases.measure import DECIDING, Measured, as_rows, measure_material
 from dynalign.testcases.noise import Noise
 from dynalign.testcases.protocol import Protocol
 from dynalign.testcases.workers import Workers, workers
 
 __all__ = [
+    "DECIDING",
     "Cell",
     "Comparison",
     "Composition",
@@ -29,7 +30,6 @@ __all__ = [
     "as_rows",
     "build_leaderboard",
     "judge",
-    "measure",
-    "source_key",
+    "measure_material",
     "workers",
 ]

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from dynalign.metrics import Metric
 from dynalign.testcases.base import Material
-from dynalign.testcases.measure import Measured, measure
+from dynalign.testcases.measure import Measured, measure_material
 
 
 class Workers:
@@ -78,7 +78,7 @@ def _outcome(future: Future[Measured], limit: float) -> Measured | str:
 
 def _unpack_and_measure(metric: bytes, material: bytes) -> Measured:
     """Measure a task; it is unpacked here, so that what goes wrong with it is an error of this task alone."""
-    return measure(pickle.loads(metric), pickle.loads(material))
+    return measure_material(pickle.loads(metric), pickle.loads(material))
 
 
 def _processors() -> int:

@@ -4,7 +4,7 @@ from dynalign.training.callbacks import CheckpointCallback, DissimilarityCallbac
 from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.fit import Training, fit
 from dynalign.training.module import TaskModule, decisions
-from dynalign.training.runs import Run, RunSpec, load, obtain, recorded
+from dynalign.training.runs import RunSpec, obtain
 from dynalign.training.tracking import REFERENCES, DissimilarityTracker, DissimilarityWarning, Record
 
 __all__ = [
@@ -16,14 +16,11 @@ __all__ = [
     "DissimilarityWarning",
     "Phase",
     "Record",
-    "Run",
     "RunSpec",
     "TaskModule",
     "Training",
     "decisions",
     "fit",
-    "load",
     "loggable",
     "obtain",
-    "recorded",
 ]

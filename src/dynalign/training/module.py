@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dynalign.models import SequenceModel
+from dynalign.networks import VALIDATION, run_under
 from dynalign.perturbations import Perturbation
 from dynalign.training.data import Batch
 
@@ -80,26 +80,9 @@ class TaskModule(pl.LightningModule):
         for weights in model.input_parameters():
             weights.requires_grad_(True)
 
-    def run_model(self, inputs: Tensor, seed: tuple[int, ...], *, states: bool) -> tuple[Tensor, Tensor | None]:
-        """Run the model under the perturbation; the noise depends on ``seed`` and the shapes alone.
-
-        Returns
-        -------
-        logits : Tensor, shape (trials, time, actions)
-        states : Tensor, shape (trials, time, units), or None where ``states`` is False
-        """
-        generator = torch.Generator().manual_seed(_mix(seed))
-        noisy = self.perturbation.on_inputs(inputs, generator)
-        shape = (inputs.shape[0], inputs.shape[1], self.model.n_states)
-        noise = self.perturbation.state_noise(shape, generator)
-        if noise is not None:
-            noise = noise.to(inputs)
-        output = self.model(noisy, noise, return_states=states)
-        return output.logits, output.states
-
     def training_step(self, batch: Batch) -> Tensor:
         """Return the loss of one batch."""
-        logits, _ = self.run_model(batch.inputs, (*self.seed, self.current_epoch, batch.number), states=False)
+        logits = self._logits(batch.inputs, (*self.seed, self.current_epoch, batch.number))
         loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
         self.log("train_loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(batch.answer))
         if self.weight_decay:
@@ -120,7 +103,7 @@ class TaskModule(pl.LightningModule):
     @torch.no_grad()
     def score(self, batch: Batch) -> Score:
         """Return loss and accuracies on a set of trials, under noise that is the same at every call."""
-        logits, _ = self.run_model(batch.inputs, (_VALIDATION,), states=False)
+        logits = self._logits(batch.inputs, (VALIDATION,))
         loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
         right = (decisions(logits, batch.decision) == batch.answer).double()
         return Score(
@@ -128,13 +111,6 @@ class TaskModule(pl.LightningModule):
             accuracy=right[batch.has_answer].mean().item(),
             chance_accuracy=right[~batch.has_answer].mean().item(),
         )
-
-    @torch.no_grad()
-    def record(self, inputs: Tensor) -> Tensor:
-        """Return the states (trials, time, units) on the given inputs, under noise that is the same at every call."""
-        _, states = self.run_model(inputs.to(self.device), (_RECORDING,), states=True)
-        assert states is not None
-        return states
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Adam over the parameters that learn, with its learning rate's course."""
@@ -144,10 +120,5 @@ class TaskModule(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.annealing_epochs)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
 
-
-_VALIDATION, _RECORDING = 1, 2  # seeds of the noise on the fixed sets
-
-
-def _mix(seed: tuple[int, ...]) -> int:
-    """Turn several integers into one seed, without collisions between neighbouring tuples."""
-    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    def _logits(self, inputs: Tensor, seed: tuple[int, ...]) -> Tensor:
+        return run_under(self.model, self.perturbation, inputs, seed, states=False).logits

@@ -1,0 +1,250 @@
+"""Check what was typed before Hydra composes anything, so that a slip gets one clear sentence and nothing trains."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dynalign.cli.schema import join
+from dynalign.errors import DynalignError, suggestion
+
+_PLUGINS = {
+    "hydra/sweeper/optuna": "pip install 'dynalign[optuna]'",
+    "hydra/launcher/joblib": "pip install hydra-joblib-launcher",
+    "hydra/launcher/submitit_local": "pip install hydra-submitit-launcher",
+    "hydra/launcher/submitit_slurm": "pip install hydra-submitit-launcher",
+    "hydra/launcher/ray": "pip install hydra-ray-launcher",
+}
+_OPTIONAL = {"logger": "none", "callbacks": None, "experiment": None, "search": None}
+"""Groups that may be switched off with null, and what stands for that."""
+_MOST = 64  # combinations of choices that are all composed beforehand
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed, checked.
+
+    Attributes
+    ----------
+    arguments : list of str
+        What Hydra is to be given.
+    expected : list of list of str, optional
+        The overrides of every job of a sweep, where the sweeper is Hydra's own.
+    """
+
+    arguments: list[str]
+    expected: list[list[str]] | None
+
+
+def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -> Typed:
+    """Check every ``key=value`` and ``group=name`` among the arguments, in every combination that they ask for.
+
+    Choices are what Hydra's search path offers, ``--config-dir`` and ``hydra.searchpath`` included.
+
+    Raises
+    ------
+    DynalignError
+        If a group has no such choice, there is no such key with the choices made, or a sweep is asked for without -m.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    whole = _switched_off(list(arguments))
+    if options.help or options.hydra_help or options.info or options.shell_completion:
+        return Typed(whole, None)
+    if options.config_dir is not None and not Path(options.config_dir).is_dir():
+        raise DynalignError(f"--config-dir={options.config_dir} is no folder.")
+    base = Path(options.config_path) if options.config_path else conf
+    name = options.config_name or config_name
+    extra = [] if options.config_dir is None else [str(Path(options.config_dir).resolve())]
+    with initialize_config_dir(str(base.resolve()), version_base="1.3"):
+        overrides = _parse([word for word in _switched_off(list(options.overrides)) if word])
+        return Typed(whole, _Check(name, config_name, overrides, extra, multirun=options.multirun).run())
+
+
+class _Check:
+    def __init__(
+        self, name: str, command: str, overrides: Sequence[Override], folders: Sequence[str], *, multirun: bool
+    ) -> None:
+        self.name, self.command, self.multirun = name, command, multirun
+        self.overrides = [each for each in overrides if each.key_or_group != "hydra.searchpath"]
+        paths = [f"file://{folder}" for folder in folders]
+        for each in overrides:
+            if each.key_or_group == "hydra.searchpath":
+                value = each.value()
+                paths += [str(path) for path in (value if isinstance(value, list) else [value])]
+        self.path = [f"hydra.searchpath=[{','.join(paths)}]"] if paths else []
+        loader = GlobalHydra.instance().config_loader()
+        self.groups = set(loader.list_groups("")) | {"hydra/launcher", "hydra/sweeper"}
+        self.own = self._own_groups()
+
+    def run(self) -> list[list[str]] | None:
+        choices = [each for each in self.overrides if self._is_choice(each)]
+        values = [each for each in self.overrides if not self._is_choice(each)]
+        self._check_groups(choices)
+        mode = next((each.value() for each in self.overrides if each.key_or_group == "hydra.mode"), None)
+        sweeping = self.multirun or str(mode).endswith("MULTIRUN")
+        if not sweeping:
+            for each in self.overrides:
+                if each.is_sweep_override():
+                    raise DynalignError(f"{each.input_line} asks for several jobs; type -m before it to sweep.")
+        composed = [(words, self._compose(words)) for words in _combinations(choices)]
+        known = [set(_keys(config, "")) for _, config in composed]
+        for override in values:
+            self._check_key(override, composed, known)
+        for words, _ in composed:
+            config = self._compose([*words, *(_first(each) for each in values)])
+        sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_", default=""))
+        basic = sweeper.endswith("BasicSweeper")
+        if not basic and not sweeping:
+            raise DynalignError("A search asks for several jobs; type -m before it.")
+        if not basic and "objective" in config and self.command == "train" and config.objective is None:
+            raise DynalignError(
+                f"The sweeper {sweeper.rsplit('.', 1)[-1]} needs to know what to optimise; type objective=accuracy, or "
+                "objective=dissimilarity/dsa."
+            )
+        if not sweeping or not basic:
+            return None
+        batches: list[list[list[str]]] = BasicSweeper.split_arguments([*_params(config), *self.overrides], None)
+        return [[word for word in job if not word.startswith("hydra.")] for job in batches[0]]
+
+    def _is_choice(self, override: Override) -> bool:
+        return override.key_or_group in self.groups
+
+    def _own_groups(self) -> set[str]:
+        config = self._compose([])
+        taken = {str(key) for key in config.hydra.runtime.choices if not str(key).startswith("hydra/")}
+        defaults = OmegaConf.to_container(config, resolve=False)
+        assert isinstance(defaults, dict)
+        return taken | (self.groups & set(defaults)) - {"hydra"}
+
+    def _check_groups(self, choices: Sequence[Override]) -> None:
+        for each in choices:
+            group = each.key_or_group
+            if group not in self.own and not group.startswith("hydra/") and not each.is_add():
+                raise DynalignError(f"{group} is no choice of {self.command}; {suggestion(group, self.own)}")
+            for value in [] if each.is_delete() else _values(each):
+                if not isinstance(value, str | list):
+                    shown = "null" if value is None else str(value).lower()
+                    offered = GlobalHydra.instance().config_loader().get_group_options(group)
+                    raise DynalignError(f"{group}={shown} is no choice; there is {', '.join(offered)}.")
+
+    def _check_key(
+        self, override: Override, composed: Sequence[tuple[list[str], DictConfig]], known: Sequence[set[str]]
+    ) -> None:
+        key = override.key_or_group
+        if override.is_add() or override.is_force_add() or key.startswith("hydra") or "@" in key:
+            return
+        for (words, _), keys in zip(composed, known, strict=True):
+            if key in keys:
+                continue
+            if any(key in other for other in known):
+                having = next(
+                    " ".join(others) for (others, _), other in zip(composed, known, strict=True) if key in other
+                )
+                raise DynalignError(
+                    f"There is no setting {key} with {' '.join(words)}, only with {having}; sweep them apart."
+                )
+            raise DynalignError(f"There is no setting {key} in {self.name}.yaml; {suggestion(key, keys)}")
+
+    def _compose(self, words: Sequence[str]) -> DictConfig:
+        try:
+            return compose(self.name, overrides=[*self.path, *words], return_hydra_config=True)
+        except MissingConfigException as error:
+            raise DynalignError(_missing(error)) from error
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            said = str(error.__cause__ or error).strip() or str(error)
+            raise DynalignError(f"{' '.join(words) or self.name}: {said.splitlines()[0].rstrip('.')}.") from error
+
+
+def _parse(words: Sequence[str]) -> list[Override]:
+    return [_parse_one(word) for word in words]
+
+
+def _parse_one(word: str) -> Override:
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    try:
+        return parser.parse_overrides([word])[0]
+    except HydraException as error:
+        said = str(error).splitlines()[0]
+        raise DynalignError(f"Could not read {word}: {said}; quote what has spaces, brackets or commas.") from error
+
+
+def _switched_off(words: list[str]) -> list[str]:
+    """Return what was typed with ``group=null`` as Hydra has it, for groups that may be switched off."""
+    result = []
+    for word in words:
+        group, equals, value = word.partition("=")
+        if equals and value.lower() in ("null", "none", "") and group in _OPTIONAL and value != "none":
+            instead = _OPTIONAL[group]
+            if instead is not None:
+                result.append(f"{group}={instead}")
+            elif group == "callbacks":
+                result.append("~callbacks")
+            continue
+        result.append(word)
+    return result
+
+
+def _missing(error: MissingConfigException) -> str:
+    whole = str(error.missing_cfg_file)
+    group, _, choice = whole.rpartition("/")
+    if whole in _PLUGINS:
+        return f"{group}={choice} needs a plugin; {_PLUGINS[whole]} brings it."
+    offered = list(error.options or GlobalHydra.instance().config_loader().get_group_options(group))
+    if not group:
+        return f"There is no config {choice}; {suggestion(choice, offered)}"
+    return f"{group}={choice} is unknown; {suggestion(choice, offered)} Available: {', '.join(offered)}."
+
+
+def _values(override: Override) -> list[Any]:
+    if not override.is_sweep_override():
+        return [override.value()]
+    return [each.unquoted() if hasattr(each, "unquoted") else each for each in override.sweep_iterator()]
+
+
+def _words(override: Override) -> list[str]:
+    """Return an override as those of single jobs, one for each value of its sweep."""
+    if override.is_sweep_override() and override.is_discrete_sweep():
+        return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    assert override.input_line is not None
+    return [override.input_line]
+
+
+def _first(override: Override) -> str:
+    return _words(override)[0] if override.is_discrete_sweep() or not override.is_sweep_override() else ""
+
+
+def _combinations(choices: Sequence[Override]) -> list[list[str]]:
+    """Return every combination of choices; where those are too many, each choice at least once."""
+    lists = [_words(each) for each in choices]
+    if math.prod(map(len, lists)) <= _MOST:
+        return [list(words) for words in itertools.product(*lists)]
+    first = [words[0] for words in lists]
+    return [[*first[:place], word, *first[place + 1 :]] for place, words in enumerate(lists) for word in words]
+
+
+def _params(config: DictConfig) -> list[Override]:
+    params = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    return _parse([f"{key}={value}" for key, value in params.items()])
+
+
+def _keys(config: DictConfig, path: str) -> Iterator[str]:
+    for key in config:
+        name = join(path, key)
+        yield name
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not (node._is_missing() or node._is_none() or node._is_interpolation()):
+            yield from _keys(node, name)

@@ -1,0 +1,155 @@
+"""What sets a job's config apart from the defaults, read off the configs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from dynalign.cli.schema import completed, join
+from dynalign.errors import DynalignError
+from dynalign.identity import spelt
+
+
+class Factors(NamedTuple):
+    """Every factor of a job by its config path, a group by what was chosen; and those that are not the defaults."""
+
+    all: dict[str, Any]
+    told: list[str]
+
+
+def factors_of(config: DictConfig, plain: Mapping[str, Any], settings: Any, without: Collection[str]) -> Factors:
+    """Return the factors of a job.
+
+    A value counts as told where the config differs from one with the same choices and nothing else; a choice, where it
+    differs from the default choice. Values that only follow another one do not count: ``perturbation.std`` is
+    ``${noise}``.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed, with its references.
+    plain : mapping
+        The same, completed.
+    settings : DictConfig
+        Hydra's own config of the job.
+    without : collection of str
+        Parts of the config that set no run apart.
+    """
+    name = str(settings.job.config_name)
+    search = _search_path(settings)
+    default = _composed(name, search, [])
+    choices, usual = _choices(config, settings), _choices(default, default.hydra)
+    alike = _composed(name, search, _overrides(choices))
+    mine, theirs = (_flat(each, without) for each in (plain, _plain(alike)))
+    follows, followed = _references(config), _references(alike)
+    values = {key: value for key, value in mine.items() if not (key in follows and follows[key] == followed.get(key))}
+    told = [group for group, choice in choices.items() if spelt(choice) != spelt(usual.get(group))]
+    told += [key for key, value in values.items() if key not in theirs or spelt(value) != spelt(theirs[key])]
+    told += [key for key in theirs if key not in mine and key not in follows]
+    gone = {key: None for key in told if key not in choices and key not in values}
+    kept = {group: choice for group, choice in choices.items() if group not in without}
+    everything = {**kept, **gone, **values}
+    return Factors(everything, [key for key in everything if key in told])
+
+
+def _composed(name: str, search: list[str], words: list[str]) -> DictConfig:
+    return compose(name, overrides=[*search, *words], return_hydra_config=True)
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    bare = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    return completed(bare, {})
+
+
+def _search_path(settings: Any) -> list[str]:
+    """Return an override for the folders that were added to Hydra's search path, whichever way."""
+    paths = [
+        source.path if str(source.path).startswith(f"{source.schema}://") else f"{source.schema}://{source.path}"
+        for source in settings.runtime.config_sources
+        if source.provider not in ("hydra", "main", "schema")
+    ]
+    return [f"hydra.searchpath=[{','.join(paths)}]"] if paths else []
+
+
+def _choices(config: DictConfig, settings: Any) -> dict[str, Any]:
+    """Return what was chosen in every group; a list of names where several were, in alphabetical order."""
+    single = {
+        str(group): choice
+        for group, choice in settings.runtime.choices.items()
+        if not str(group).startswith("hydra/") and "@" not in str(group)
+    }
+    groups = GlobalHydra.instance().config_loader().list_groups("")
+    several = {
+        str(group): sorted(str(name) for name in config[group])
+        for group in config
+        if group in groups and group not in single and group != "hydra"
+    }
+    return {**single, **several}
+
+
+def _overrides(choices: Mapping[str, Any]) -> list[str]:
+    """Return overrides that make the same choices; what has no file of its own is left out."""
+    loader = GlobalHydra.instance().config_loader()
+    words = []
+    for group, choice in choices.items():
+        if isinstance(choice, list):
+            offered = loader.get_group_options(group)
+            words.append(f"{group}=[{','.join(name for name in choice if name in offered)}]")
+        elif choice is not None:
+            words.append(f"{group}={choice}")
+    return words
+
+
+def _flat(plain: Mapping[str, Any], without: Collection[str], path: str = "") -> dict[str, Any]:
+    """Return every value of a config by its path; parts named in ``without`` are left out."""
+    found: dict[str, Any] = {}
+    for key, value in plain.items():
+        name = join(path, key)
+        if name in without:
+            continue
+        if isinstance(value, Mapping) and value:
+            found |= _flat(value, without, name)
+        else:
+            found[name] = value
+    return found
+
+
+def _references(config: DictConfig) -> dict[str, str]:
+    """Return the values that refer to others, as they are written, by their paths."""
+    return dict(_walk(OmegaConf.to_container(config, resolve=False), ""))
+
+
+def _walk(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key != "hydra":
+                yield from _walk(value, join(path, key))
+    elif isinstance(node, str) and "${" in node:
+        yield path, node
+
+
+def aliases_of(config: DictConfig) -> dict[str, str]:
+    """Return the config paths that are nothing but another one's value, such as ``perturbation.std`` for ``noise``."""
+    return {
+        path: text[2:-1]
+        for path, text in _references(config).items()
+        if text.startswith("${") and text.endswith("}") and ":" not in text and text.count("${") == 1
+    }
+
+
+def check_whole_number(name: str, value: Any) -> int:
+    """Return a whole number >= 0.
+
+    Raises
+    ------
+    DynalignError
+        If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+        raise DynalignError(f"{name}={shown} must be a whole number >= 0.")
+    return value

@@ -1,0 +1,101 @@
+"""Measure networks at checkpoints, two by two; what the store knows is not measured again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from dynalign.identity import code_key, describe, key_of, target_of
+from dynalign.metrics import Distance, Metric, measure
+from dynalign.representations import Representation, States, reduce_units
+from dynalign.store import Run, RunStore
+
+Name = TypeVar("Name", bound=Hashable)
+_ROOMS = ("models", "networks", "perturbations", "representations", "tasks")  # whose code decides what a metric sees
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A network at a checkpoint, as a metric sees it; ``classes`` are those that are not of this package."""
+
+    run: Run
+    epoch: int
+    representation: Representation
+    classes: tuple[type, ...] = ()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that determines the states, but the code."""
+        return {
+            "run": self.run.key,
+            "epoch": self.epoch,
+            "representation": {"kind": target_of(type(self.representation)), **asdict(self.representation)},
+        }
+
+    def states(self) -> States:
+        """Return the states (trials, time, components), or all units where the basis is common."""
+        return self.representation.of(self.run, self.epoch, classes=self.classes)
+
+
+def measure_seen(
+    metric: Metric,
+    seen: Mapping[Name, Seen],
+    pairs: Sequence[tuple[Name, Name]],
+    store: RunStore,
+    *,
+    known: Mapping[tuple[Name, Name], Distance] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Distance]:
+    """Return the dissimilarity of each pair, from the store where it is known there, and keep the new ones.
+
+    Parameters
+    ----------
+    seen : mapping of name to Seen
+        All with the same representation.
+    known : mapping of pair to Distance, optional
+        What has been measured just now; numbers among them go into the store.
+    progress : callable, optional
+        Called with (pairs done, pairs in all) while something is measured.
+    """
+    group = {"metric": describe(metric, metric.settings), "code": code_key(metric, rooms=_ROOMS)}
+    keys = [key_of({"first": seen[a].identity, "second": seen[b].identity}) for a, b in pairs]
+    stored = store.measured(group)
+    results: dict[int, Distance] = {}
+    for place, (pair, key) in enumerate(zip(pairs, keys, strict=True)):
+        if known is not None and pair in known:
+            results[place] = known[pair]
+        elif key in stored:
+            results[place] = Distance(*stored[key])
+    missing = [place for place in range(len(pairs)) if place not in results]
+    if missing:
+        new = _measure(metric, seen, [pairs[place] for place in missing], progress)
+        results |= dict(zip(missing, new, strict=True))
+    store.add_measured(
+        group,
+        {key: results[place][:2] for place, key in enumerate(keys) if math.isfinite(results[place].value)},
+    )
+    return [results[place] for place in range(len(pairs))]
+
+
+def _measure(
+    metric: Metric,
+    seen: Mapping[Name, Seen],
+    pairs: Sequence[tuple[Name, Name]],
+    progress: Callable[[int, int], None] | None,
+) -> list[Distance]:
+    representation = next(iter(seen.values())).representation
+    if representation.basis == "own":
+        return measure(metric, {name: each.states for name, each in seen.items()}, pairs, progress=progress)
+    # Each pair has components of its own, and so each system is another one in each pair.
+    raw: dict[Name, States] = {}
+
+    def together(a: Name, b: Name, place: int) -> States:
+        for name in (a, b):
+            if name not in raw:
+                raw[name] = seen[name].states()
+        return reduce_units([raw[a], raw[b]], components=representation.components, basis="common")[place]
+
+    systems = {(a, b, place): lambda a=a, b=b, place=place: together(a, b, place) for a, b in pairs for place in (0, 1)}
+    return measure(metric, systems, [((a, b, 0), (a, b, 1)) for a, b in pairs], progress=progress)

@@ -1,0 +1,27 @@
+"""Write tables, for people and for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from dynalign.store import write_atomically
+
+
+def write_table(table: pd.DataFrame, folder: Path, stem: str) -> dict[str, Path]:
+    """Write a table as Parquet and CSV, whole or not at all; return the two paths by format."""
+    paths = {"parquet": folder / f"{stem}.parquet", "csv": folder / f"{stem}.csv"}
+    write_atomically(paths["parquet"], lambda path: _one_kind(table).to_parquet(path, index=False))
+    write_atomically(paths["csv"], lambda path: table.to_csv(path, index=False))
+    return paths
+
+
+def _one_kind(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns hold values of one kind each, as Parquet wants them: mixed ones become text."""
+    mixed = {}
+    for name in table.select_dtypes(object):
+        kinds = {type(value) for value in table[name] if value is not None and value == value}
+        if len(kinds) > 1 and not kinds <= {int, float}:
+            mixed[name] = [None if value is None or value != value else str(value) for value in table[name]]
+    return table.assign(**mixed)
