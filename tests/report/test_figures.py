@@ -6,8 +6,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-
-from dynalign.errors import DynalignError
 from dynalign.report.figures import (
     classical_mds,
     embedding_figure,
@@ -17,6 +15,8 @@ from dynalign.report.figures import (
     pairwise_matrix,
     run_styles,
 )
+
+from dynalign.errors import DynalignError
 
 
 def distances(points):

@@ -4,10 +4,10 @@ import html
 import re
 
 import pytest
+from dynalign.report.leaderboard_markdown import BEGIN, END, replace_between
 
 from dynalign.errors import DynalignError
 from dynalign.report import headline_table, leaderboard_markdown, publish
-from dynalign.report.leaderboard_markdown import BEGIN, END, replace_between
 
 META = {"command": "python testcase.py -m seed=0,1", "date": "2030-01-02", "torch": "2.13.0"}
 

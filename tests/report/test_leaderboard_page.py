@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from dynalign.report.leaderboard_page import ranges
+from dynalign.report.leaderboard_table import Notes, Score, headlines
 from tests.report.test_page import Page
 
 from dynalign.report import Failure, write_leaderboard
-from dynalign.report.leaderboard_page import ranges
-from dynalign.report.leaderboard_table import Notes, Score, headlines
 from dynalign.testcases import Criterion
 
 META = {"command": "python testcase.py -m seed=0,1", "date": "2030-01-02 03:04 UTC", "torch": "2.13.0"}

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from dynalign.report.leaderboard_table import Notes, criteria_of, headlines, raised
 from dynalign.report.leaderboard_texts import answers, bounded, headed, number, pace, shown
 from dynalign.report.metric_texts import metric_of, named
+
 from dynalign.testcases import Criterion
 
 PLAIN = Criterion("x", "x", "higher", "About x.")

@@ -3,10 +3,10 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from dynalign.report.metric_texts import METRICS, figure_title, guide, title
 
 import dynalign.metrics
 from dynalign.metrics import Metric
-from dynalign.report.metric_texts import METRICS, figure_title, guide, title
 
 
 def test_every_exported_metric_is_known_by_its_name():

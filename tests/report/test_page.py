@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from dynalign.report.page import duration, number
 
 from dynalign.report import Failure, pairwise_matrix, write_report
-from dynalign.report.page import duration, number
 
 META = {"command": "python train.py -m model=rnn,mamba noise=0,0.1", "date": "2030-01-02 03:04 UTC", "torch": "2.13.0"}
 VOID = {"meta", "img", "br", "source", "link", "input", "hr"}

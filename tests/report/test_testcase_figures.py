@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from dynalign.report.testcase_figures import curves, system_matrix
 
 from dynalign.errors import DynalignError
 from dynalign.report import curves_figure, matrices_figure, matrix_figure, metric_styles, systems_figure
-from dynalign.report.testcase_figures import curves, system_matrix
 
 HOSTILE = ["$x_{$", "[red]", "<b>|", r"$\frac{$", "dsa " + "long_setting=value" * 4]
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from dynalign.errors import DynalignError
-from dynalign.report.leaderboard_table import Notes, Score, Table, criteria_of, headlines, raised
-from dynalign.report.leaderboard_texts import READING, answers, headed, pace
-from dynalign.report.metric_texts import named
-from dynalign.store import write_atomically
+from dynalign.report.leaderboard.tables import Notes, Score, Table, criteria_of, headlines, raised
+from dynalign.report.leaderboard.texts import READING, answers, headed
+from dynalign.report.parts.numbers import counted, duration
 from dynalign.testcases import Leaderboard
-
-BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
-"""Between them, ``publish`` puts a table."""
 
 
 def leaderboard_markdown(board: Leaderboard, *, meta: Mapping[str, str]) -> str:
@@ -34,50 +28,6 @@ def headline_table(board: Leaderboard) -> str:
     """Return the main table alone, and below it why numbers are missing."""
     notes = Notes()
     return "\n\n".join([_main_table(board, notes), *_reasons(notes)])
-
-
-def publish(board: Leaderboard, text: str, *, document: Path, readme: Path) -> None:
-    """Write a document, and put the main table between the markers of a README; both or neither.
-
-    Parameters
-    ----------
-    board : Leaderboard
-    text : str
-        From ``leaderboard_markdown``.
-    document : Path
-        Where to; its folder is made.
-    readme : Path
-        A file that holds the lines ``BEGIN`` and ``END``.
-
-    Raises
-    ------
-    DynalignError
-        If the README cannot be read, or a marker is missing in it.
-    """
-    try:
-        old = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DynalignError(f"{readme} cannot be read ({error.strerror}), so no leaderboard can go there.") from error
-    new = replace_between(old, BEGIN, END, headline_table(board), where=str(readme))
-    document.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(document, lambda target: target.write_text(text, encoding="utf-8"))
-    write_atomically(readme, lambda target: target.write_text(new, encoding="utf-8"))
-
-
-def replace_between(text: str, begin: str, end: str, new: str, *, where: str = "The text") -> str:
-    """Return ``text`` with ``new``, on lines of its own, in place of what stands between two markers.
-
-    Raises
-    ------
-    DynalignError
-        If there is not first ``begin`` and then ``end``; ``where`` names the text.
-    """
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        missing = end if found else begin
-        raise DynalignError(f"{where} has no marker {missing}; a leaderboard goes between {begin} and {end}.")
-    return f"{before}{begin}\n\n{new.strip()}\n\n{end}{after}"
 
 
 def _document(board: Leaderboard, meta: Mapping[str, str]) -> Iterator[str]:
@@ -108,7 +58,7 @@ def _document(board: Leaderboard, meta: Mapping[str, str]) -> Iterator[str]:
     facts = [f"{_escaped(name)} {_escaped(value)}" for name, value in meta.items() if name != "command"]
     seeds = int(board.metrics["seeds"].max()) if len(board.metrics) else 0
     yield "## How it was made"
-    yield " · ".join([f"{seeds} {'seed' if seeds == 1 else 'seeds'}", *facts])
+    yield " · ".join([counted(seeds, "seed"), *facts])
 
 
 def _case(board: Leaderboard, name: str, notes: Notes) -> list[str]:
@@ -119,7 +69,7 @@ def _case(board: Leaderboard, name: str, notes: Notes) -> list[str]:
 
 
 def _main_table(board: Leaderboard, notes: Notes) -> str:
-    return _table(headlines(board, notes), [pace(float(seconds)) for seconds in board.metrics["seconds_per_pair"]])
+    return _table(headlines(board, notes), [duration(float(seconds)) for seconds in board.metrics["seconds_per_pair"]])
 
 
 def _table(table: Table, paces: Sequence[str] | None = None) -> str:
@@ -128,7 +78,7 @@ def _table(table: Table, paces: Sequence[str] | None = None) -> str:
     lines = [_line(heads), _line([":--", *["--:"] * (len(heads) - 1)])]
     for place, (label, scores) in enumerate(table.rows):
         end = [] if paces is None else [paces[place]]
-        lines.append(_line([_escaped(named(label)), *map(_cell, scores), *end]))
+        lines.append(_line([_escaped(label), *map(_cell, scores), *end]))
     return "\n".join(lines)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -14,52 +15,28 @@ from matplotlib.ticker import NullFormatter
 
 from dynalign.attractors import FAMILIES
 from dynalign.errors import DynalignError
-from dynalign.report.figures import (
-    COLOURS,
-    FLOOR,
-    LINES,
-    MARKERS,
-    UNITS,
-    Matrix,
-    RunStyle,
-    blocks_of,
-    cut,
-    heat_map,
-    legend,
-    matrix_figure,
-    new_figure,
-    owner,
-    panels,
-    plain,
-    scale,
-    shortened,
-    tidy,
-    titled,
-)
-from dynalign.report.leaderboard_texts import number
-from dynalign.report.metric_texts import named
+from dynalign.metrics.base import Description
+from dynalign.report.parts.axes import FLOOR, legend, new_figure, owner, panels, tidy, titled
+from dynalign.report.parts.matrix import Matrix, blocks_of, colour_bar, heat_map, matrix_figure
+from dynalign.report.parts.metrics import with_unit
+from dynalign.report.parts.numbers import number
+from dynalign.report.parts.problems import Problem, drawn
+from dynalign.report.parts.style import Style, cut, plain, shortened, style
 from dynalign.statistics import Estimate
-from dynalign.testcases import LostError, Panel, TestCase
+from dynalign.testcases import Leaderboard, LostError, Panel, TestCase
 from dynalign.testcases.families import family_of
 
 Curves = Mapping[str, Mapping[str, Sequence[tuple[float, Estimate]]]]
 """For each panel and each metric's label that has numbers there, pairs of x and what is drawn."""
 
+_DISTANCE = "dissimilarity"  # what a panel has at its y-axis when it shows what metrics returned, in their units
 _FEW = 6  # lines up to which their intervals are shaded in full
 _FAMILY_OF = {system.label: family.replace("_", " ") for family, systems in FAMILIES.items() for system in systems}
 
 
-def metric_styles(labels: Sequence[str]) -> dict[str, RunStyle]:
+def metric_styles(labels: Sequence[str]) -> dict[str, Style]:
     """Return a style for every metric's label: colours (and markers) first and, when all are used, another line."""
-    return {
-        label: RunStyle(
-            colour=COLOURS[place % len(COLOURS)],
-            line=LINES[place // len(COLOURS) % len(LINES)],
-            marker=MARKERS[place % len(MARKERS)],
-            group=plain(named(label)),
-        )
-        for place, label in enumerate(labels)
-    }
+    return {label: style(place, group=label) for place, label in enumerate(labels)}
 
 
 def curves(case: TestCase, rows: pd.DataFrame) -> dict[str, dict[str, Sequence[tuple[float, Estimate]]]]:
@@ -89,8 +66,9 @@ def curves_figure(
     case: TestCase,
     rows: pd.DataFrame,
     *,
+    metrics: Mapping[str, Description],
     found: Curves | None = None,
-    styles: Mapping[str, RunStyle] | None = None,
+    styles: Mapping[str, Style] | None = None,
     columns: int = 2,
 ) -> Figure:
     """Draw a test case's panels: a line per metric with its 95 % interval, and one legend.
@@ -100,9 +78,11 @@ def curves_figure(
     case : TestCase
     rows : DataFrame
         What metrics measured, of all test cases, so that a metric looks the same in all figures.
+    metrics : mapping of label to Description
+        Where their units differ, the legend says which is whose.
     found : optional
         From ``curves``; by default computed here.
-    styles : mapping of label to RunStyle, optional
+    styles : mapping of label to Style, optional
         From ``metric_styles``; by default those of the metrics in ``rows``.
     columns : int
         1 puts the panels under each other.
@@ -119,14 +99,16 @@ def curves_figure(
     grid = panels(len(case.panels), min(columns, len(case.panels)))
     for axes, panel in zip(grid, case.panels, strict=False):
         for label, points in lines[panel.name].items():
-            _draw(axes, points, chosen.get(label, RunStyle()), 0.12 if len(lines[panel.name]) <= _FEW else 0.06)
-        _finish(axes, panel)
-    drawn = [label for label in chosen if any(label in panel for panel in lines.values())]
-    legend(grid[0], {named(label): chosen[label] for label in drawn})
+            _draw(axes, points, chosen.get(label, Style()), 0.12 if len(lines[panel.name]) <= _FEW else 0.06)
+        _finish(axes, panel, {metrics[label].unit for label in lines[panel.name]})
+    shown = [label for label in chosen if any(label in panel for panel in lines.values())]
+    distances = any(panel.y == _DISTANCE for panel in case.panels)
+    mixed = distances and len({metrics[label].unit for label in shown}) > 1
+    legend(grid[0], {with_unit(label, metrics[label].unit) if mixed else label: chosen[label] for label in shown})
     return owner(grid[0])
 
 
-def _draw(axes: Axes, points: Sequence[tuple[float, Estimate]], style: RunStyle, shade: float) -> None:
+def _draw(axes: Axes, points: Sequence[tuple[float, Estimate]], style: Style, shade: float) -> None:
     x = [at for at, _ in points]
     low, high = [estimate.low for _, estimate in points], [estimate.high for _, estimate in points]
     axes.fill_between(x, low, high, color=style.colour, alpha=shade, linewidth=0)
@@ -141,10 +123,11 @@ def _draw(axes: Axes, points: Sequence[tuple[float, Estimate]], style: RunStyle,
     )
 
 
-def _finish(axes: Axes, panel: Panel) -> None:
-    distances = panel.y == "dissimilarity"
+def _finish(axes: Axes, panel: Panel, units: Collection[str]) -> None:
+    distances = panel.y == _DISTANCE
     axes.set_xlabel(plain(panel.x))
-    axes.set_ylabel(UNITS if distances else plain(panel.y))
+    # Metrics of several units share the axis: each has its own, which the legend names.
+    axes.set_ylabel(plain(with_unit(panel.y, *units) if distances and len(units) == 1 else panel.y))
     if panel.line is not None:
         ink = matplotlib.rcParams["text.color"]
         axes.axhline(panel.line, color=ink, linestyle=(0, (1, 2)), linewidth=1.1, alpha=0.75)
@@ -193,7 +176,9 @@ def system_matrix(case: TestCase, rows: pd.DataFrame, metric: str, part: str) ->
     return names, [_FAMILY_OF.get(first[name], first[name]) for name in names], matrix
 
 
-def systems_figure(case: TestCase, rows: pd.DataFrame, metric: str, part: str) -> Figure:
+def systems_figure(
+    case: TestCase, rows: pd.DataFrame, metric: str, part: str, *, metrics: Mapping[str, Description]
+) -> Figure:
     """Draw all systems of a part against all, by family; all parts of a metric share their colour scale.
 
     Parameters
@@ -205,6 +190,8 @@ def systems_figure(case: TestCase, rows: pd.DataFrame, metric: str, part: str) -
         Its label.
     part : str
         One of ``case.matrices``.
+    metrics : mapping of label to Description
+        Theirs is the unit.
 
     Raises
     ------
@@ -219,14 +206,17 @@ def systems_figure(case: TestCase, rows: pd.DataFrame, metric: str, part: str) -
     return matrix_figure(
         names,
         matrix,
-        f"{named(metric)} · {part}",
+        f"{metric} · {part}",
+        unit=metrics[metric].unit,
         of="system, by family",
         groups=families,
         top=top if np.isfinite(top) else 0.0,
     )
 
 
-def matrices_figure(case: TestCase, rows: pd.DataFrame, part: str, *, columns: int = 3) -> Figure:
+def matrices_figure(
+    case: TestCase, rows: pd.DataFrame, part: str, *, metrics: Mapping[str, Description], columns: int = 3
+) -> Figure:
     """Draw all systems of a part against all, by family, in a panel for each metric.
 
     Every metric has a scale of its own, from 0 to its largest dissimilarity.
@@ -238,6 +228,8 @@ def matrices_figure(case: TestCase, rows: pd.DataFrame, part: str, *, columns: i
         What metrics measured: the columns of ``as_rows``.
     part : str
         One of ``case.matrices``.
+    metrics : mapping of label to Description
+        Theirs are the units.
     columns : int
         Panels side by side.
 
@@ -247,30 +239,63 @@ def matrices_figure(case: TestCase, rows: pd.DataFrame, part: str, *, columns: i
         If no metric has rows in this part.
     """
     here = rows[(rows["testcase"] == case.name) & (rows["part"] == part)]
-    metrics = [str(metric) for metric in here["metric"].unique()]
-    if not metrics:
+    labels = [str(label) for label in here["metric"].unique()]
+    if not labels:
         raise DynalignError(f"No metric measured {part} of the test case {case.name}.")
-    titles = cut([named(metric) for metric in metrics])
-    columns = min(columns, len(metrics))
-    lines = -(-len(metrics) // columns)
+    titles = cut(labels)
+    columns = min(columns, len(labels))
+    lines = -(-len(labels) // columns)
     figure = new_figure(1.9 + 2.6 * columns, 1.6 + 2.85 * lines)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for place, axes in enumerate(grid):
-        if place >= len(metrics):
+        if place >= len(labels):
             axes.set_visible(False)
             continue
-        _, families, matrix = system_matrix(case, rows, metrics[place], part)
+        _, families, matrix = system_matrix(case, rows, labels[place], part)
         blocks = blocks_of(families)
         top = max(float(np.nanmax(matrix, initial=0.0)), FLOOR)
         image = heat_map(axes, matrix / top, blocks, top=1.0, seam=0.6)
-        labels = shortened([families[start] for start, _ in blocks])
+        names = shortened([families[start] for start, _ in blocks])
         middles = [(start + stop - 1) / 2 for start, stop in blocks]
-        last, first = place + columns >= len(metrics), place % columns == 0  # in its column, in its row
-        axes.set_xticks(middles, labels if last else [""] * len(labels), rotation=90, fontsize=7)
-        axes.set_yticks(middles, labels if first else [""] * len(labels), fontsize=7)
-        titled(axes, f"{titles[place]}\n(0 to {number(top)})", size=8.5)
-    scale(figure, image, "share of the largest dissimilarity", ax=list(grid), shrink=0.7, aspect=30)
+        last, first = place + columns >= len(labels), place % columns == 0  # in its column, in its row
+        axes.set_xticks(middles, names if last else [""] * len(names), rotation=90, fontsize=7)
+        axes.set_yticks(middles, names if first else [""] * len(names), fontsize=7)
+        titled(axes, f"{titles[place]}\n{with_unit(f'0 to {number(top)}', metrics[labels[place]].unit)}", size=8.5)
+    colour_bar(figure, image, "share of the largest dissimilarity", ax=list(grid), shrink=0.7, aspect=30)
     figure.suptitle(plain(f"{case.title}, {part}"), fontsize=10.5, fontweight="semibold")
     figure.supxlabel("system, by family", fontsize=8.5)
     figure.supylabel("system, by family", fontsize=8.5)
     return figure
+
+
+def leaderboard_figures(
+    board: Leaderboard, rows: pd.DataFrame, found: Mapping[str, Curves]
+) -> dict[str, Figure | Problem]:
+    """Return the figures that lie beside the page by name, each or why it cannot be drawn.
+
+    The names are ``curves-CASE`` and ``matrices-CASE-PART``.
+
+    Parameters
+    ----------
+    board : Leaderboard
+    rows : DataFrame
+        What metrics measured, of all test cases: the columns of ``as_rows``.
+    found : mapping of test case to curves
+        From ``curves``.
+    """
+    styles = metric_styles([str(label) for label in board.metrics["metric"]])
+    draws: dict[str, Callable[[], Figure]] = {}
+    measured = set(rows["testcase"]) if len(rows) else set()
+    for name, case in board.cases.items():
+        if name not in measured:
+            continue
+        metrics = board.descriptions
+        if case.panels:
+            draws[f"curves-{name}"] = partial(
+                curves_figure, case, rows, metrics=metrics, found=found[name], styles=styles
+            )
+        for part in case.matrices:
+            draws[f"matrices-{name}-{part.replace(' ', '-')}"] = partial(
+                matrices_figure, case, rows, part, metrics=metrics
+            )
+    return drawn(draws)

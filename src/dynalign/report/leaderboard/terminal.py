@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from dynalign.report.failure import Failure
-from dynalign.report.leaderboard_table import Notes, Score, Table, criteria_of, headlines, raised
-from dynalign.report.leaderboard_texts import headed, pace
-from dynalign.report.terminal import print_ending
+from dynalign.report.leaderboard.tables import Notes, Score, Table, criteria_of, headlines, raised
+from dynalign.report.leaderboard.texts import headed
+from dynalign.report.parts.failure import Failure, print_ending
+from dynalign.report.parts.numbers import duration
 from dynalign.testcases import Criterion, Leaderboard
 
 _LABEL = 24  # characters of a metric's label on one line, at most
@@ -41,7 +41,7 @@ def print_leaderboard(
     if len(board.metrics):
         about = "best metric first; [95 % interval]; bold: the best, or cannot be told from it; ↑ ↓: the better way"
         console.print(about, style="dim", highlight=False, markup=False)
-        paces = [pace(float(seconds)) for seconds in board.metrics["seconds_per_pair"]]
+        paces = [duration(float(seconds)) for seconds in board.metrics["seconds_per_pair"]]
         _print(console, headlines(board, notes), paces)
         for name, case in board.cases.items():
             others = criteria_of(board, name, notes, headline=False)

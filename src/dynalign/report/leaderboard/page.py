@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dynalign.report.base_page import duration, picture, write_page
-from dynalign.report.failure import Failure
-from dynalign.report.figures import RunStyle
-from dynalign.report.leaderboard_table import Notes, Score, Table, criteria_of, headlines
-from dynalign.report.leaderboard_texts import NOTHING, READING, answers, headed, pace
-from dynalign.report.metric_texts import Guide, guide, metric_of, named
-from dynalign.report.testcase_figures import Curves, curves, curves_figure, metric_styles, systems_figure
+from dynalign.report.leaderboard.figures import Curves, curves, curves_figure, metric_styles, systems_figure
+from dynalign.report.leaderboard.tables import Notes, Score, Table, criteria_of, headlines
+from dynalign.report.leaderboard.texts import READING, answers, headed
+from dynalign.report.parts.failure import Failure
+from dynalign.report.parts.metrics import guides, scales
+from dynalign.report.parts.numbers import NOTHING, counted, duration
+from dynalign.report.parts.page import Picture, Pieces, write_page
+from dynalign.report.parts.problems import Problem, Written
+from dynalign.report.parts.style import Style
 from dynalign.testcases import Comparison, Criterion, Leaderboard, TestCase
 
 _FIRST = 5  # warnings of a metric that are shown
@@ -31,8 +33,8 @@ def write_leaderboard(
     meta: Mapping[str, str],
     configs: Mapping[str, str],
     found: Mapping[str, Curves] | None = None,
-) -> Path:
-    """Write the page to ``path`` and return it; a reader sees the old file or the new one, never half of one.
+) -> Written:
+    """Write the page to ``path``; a reader sees the old file or the new one, never half of one.
 
     Parameters
     ----------
@@ -49,33 +51,40 @@ def write_leaderboard(
         Everything that determined the numbers.
     found : mapping of test case to curves, optional
         From ``curves``, where they are computed already.
+
+    Returns
+    -------
+    Written
+        The path, and a sentence for each piece that could not be shown and was left out.
     """
     if not len(rows):  # all is lost, and with it the columns
         rows = pd.DataFrame(columns=["metric", "testcase", "seed", *Comparison._fields, "dissimilarity", "reason"])
-    labels = [str(label) for label in board.metrics["metric"]]
-    styles = metric_styles(labels)
+    styles = metric_styles([str(label) for label in board.metrics["metric"]])
+    pieces = Pieces()
     notes = Notes()
     main = _shown(headlines(board, notes), styles, barred=True)
     known = found or {}
-    cases = [_case(board, name, rows, styles, notes, known.get(name)) for name in board.cases]
-    return write_page(
+    cases = [_case(pieces, board, name, rows, styles, notes, known.get(name)) for name in board.cases]
+    write_page(
         path,
-        "leaderboard.html.jinja",
+        "leaderboard/page.html.jinja",
         title=_title(board),
         subtitle=_subtitle(board, meta),
-        numbers=_numbers(board, failures),
+        numbers=_numbers(board),
         answers=answers(board),
         main=main,
-        paces=[pace(float(seconds)) for seconds in board.metrics["seconds_per_pair"]],
+        paces=[duration(float(seconds)) for seconds in board.metrics["seconds_per_pair"]],
         cases=cases,
         reasons=notes.reasons,
         warnings=_warnings(board),
         reading=READING,
-        guide=_guides(labels),
+        scales=scales(board.descriptions),
+        guide=guides(board.descriptions),
         failures=failures,
         meta=meta,
         configs=configs,
     )
+    return Written(path, pieces.problems)
 
 
 class Range(NamedTuple):
@@ -105,7 +114,7 @@ def ranges(criterion: Criterion, scores: Sequence[Score]) -> list[Range | None]:
     ]
 
 
-def _shown(table: Table, styles: Mapping[str, RunStyle], *, barred: bool) -> dict[str, Any]:
+def _shown(table: Table, styles: Mapping[str, Style], *, barred: bool) -> dict[str, Any]:
     """Return a table for the template: its heads, and rows of a name, a colour, and scores with their ranges."""
     columns = [[scores[place] for _, scores in table.rows] for place in range(len(table.criteria))]
     places = [
@@ -117,7 +126,7 @@ def _shown(table: Table, styles: Mapping[str, RunStyle], *, barred: bool) -> dic
         "meanings": [(headed(each), each.about) for each in table.criteria],
         "rows": [
             {
-                "metric": named(label),
+                "metric": label,
                 "colour": styles[label].colour,
                 "scores": [(score, column[row]) for score, column in zip(scores, places, strict=True)],
             }
@@ -127,10 +136,11 @@ def _shown(table: Table, styles: Mapping[str, RunStyle], *, barred: bool) -> dic
 
 
 def _case(
+    pieces: Pieces,
     board: Leaderboard,
     name: str,
     rows: pd.DataFrame,
-    styles: Mapping[str, RunStyle],
+    styles: Mapping[str, Style],
     notes: Notes,
     found: Curves | None,
 ) -> dict[str, Any]:
@@ -140,70 +150,74 @@ def _case(
         "title": case.title,
         "about": case.about,
         "table": _shown(criteria_of(board, name, notes), styles, barred=False),
-        "curves": _curves(case, rows, styles, found),
-        "matrices": [shown for label in styles for shown in _matrices(case, rows, label)],
+        "curves": _curves(pieces, board, case, rows, styles, found),
+        "matrices": [shown for label in styles for shown in _matrices(pieces, board, case, rows, label)],
     }
 
 
-def _curves(case: TestCase, rows: pd.DataFrame, styles: Mapping[str, RunStyle], found: Curves | None) -> Any:
+def _curves(
+    pieces: Pieces,
+    board: Leaderboard,
+    case: TestCase,
+    rows: pd.DataFrame,
+    styles: Mapping[str, Style],
+    found: Curves | None,
+) -> Picture | Problem | None:
     found = curves(case, rows) if found is None else found
     if not any(found.values()):
         return None
-    return picture(
-        lambda: curves_figure(case, rows, found=found, styles=styles),
-        lambda: curves_figure(case, rows, found=found, styles=styles, columns=1),
-    )
+    draw = partial(curves_figure, case, rows, metrics=board.descriptions, found=found, styles=styles)
+    return pieces.picture(f"The curves of {case.title}", draw, partial(draw, columns=1))
 
 
-def _matrices(case: TestCase, rows: pd.DataFrame, label: str) -> list[dict[str, Any]]:
+def _matrices(
+    pieces: Pieces, board: Leaderboard, case: TestCase, rows: pd.DataFrame, label: str
+) -> list[dict[str, Any]]:
     """Return the matrices of a metric, one for each part that it measured; none if it measured none."""
     mine = rows[(rows["testcase"] == case.name) & (rows["metric"] == label)].dropna(subset=["dissimilarity"])
-    parts = [part for part in case.matrices if (mine["part"] == part).any()]
-    drawn = [(part, picture(partial(systems_figure, case, rows, label, part))) for part in parts]
-    return [{"metric": named(label), "parts": drawn}] if drawn else []
+    drawn = [
+        (
+            part,
+            pieces.picture(
+                f"The matrix of {label}, {part}, of {case.title}",
+                partial(systems_figure, case, rows, label, part, metrics=board.descriptions),
+            ),
+        )
+        for part in case.matrices
+        if (mine["part"] == part).any()
+    ]
+    return [{"metric": label, "parts": drawn}] if drawn else []
 
 
 def _title(board: Leaderboard) -> str:
     if not len(board.metrics):
         return "No metric has been measured"
-    return f"{_counted(len(board.metrics), 'metric')} on {_counted(len(board.cases), 'test case')}"
+    return f"{counted(len(board.metrics), 'metric')} on {counted(len(board.cases), 'test case')}"
 
 
 def _subtitle(board: Leaderboard, meta: Mapping[str, str]) -> str:
     return " · ".join([*(case.title for case in board.cases.values()), *([meta["date"]] if "date" in meta else [])])
 
 
-def _numbers(board: Leaderboard, failures: Sequence[Failure]) -> list[tuple[str, str]]:
+def _numbers(board: Leaderboard) -> list[tuple[str, str]]:
     """Return the few numbers at the top of the page, each with its caption."""
-    shown = [(str(len(failures)), "failed")] if failures else []
     if not len(board.metrics):
-        return shown
+        return []
     facts = board.metrics
     pairs, seeds = int(facts["pairs"].sum()), int(facts["seeds"].max())
     seconds = float((facts["seconds_per_pair"] * facts["pairs"]).sum())
     return [
-        (named(str(facts["metric"].iloc[0])), "has the best mean place"),
+        (str(facts["metric"].iloc[0]), "has the best mean place"),
         (f"{pairs:,}", "pairs of systems measured"),
         (str(seeds), "seed" if seeds == 1 else "seeds"),
         (duration(seconds), "of computing"),
-        *shown,
     ]
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _warnings(board: Leaderboard) -> list[dict[str, Any]]:
     """Return, for every metric that warned of something, how often, and the first few warnings."""
     return [
-        {"metric": named(str(label)), "count": len(texts), "first": list(texts)[:_FIRST]}
+        {"metric": str(label), "count": len(texts), "first": list(texts)[:_FIRST]}
         for label, texts in zip(board.metrics["metric"], board.metrics["warnings"], strict=True)
         if len(texts)
     ]
-
-
-def _guides(labels: Sequence[str]) -> list[Guide]:
-    """Return every metric explained once, whatever its settings."""
-    metrics = {label: metric_of(label) for label in labels}
-    return [guide(name) for name in dict.fromkeys(each.name if each else label for label, each in metrics.items())]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,9 @@ import matplotlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from dynalign.report.parts.failure import tally
+from dynalign.report.parts.numbers import duration, number
+from dynalign.report.parts.problems import Problem, attempt
 from dynalign.store import write_atomically
 
 _SCREEN = 96  # CSS pixels per inch
@@ -40,15 +42,31 @@ class Picture:
     narrow_dark: str = ""
 
 
-def write_page(path: Path, template: str, **context: Any) -> Path:
-    """Write a page to ``path`` and return it; a reader sees the old file or the new one, never half of one.
+class Pieces:
+    """Makes the pieces of a page, and lists the problems of those that could not be made."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def picture(
+        self, what: str, draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None
+    ) -> Picture | Problem:
+        """Draw a figure as ``picture`` does; ``what`` is the start of a sentence about it."""
+        made = attempt(what, lambda: picture(draw, narrow))
+        if isinstance(made, Problem):
+            self.problems.append(made.text)
+        return made
+
+
+def write_page(path: Path, template: str, **context: Any) -> None:
+    """Write a page to ``path``; a reader sees the old file or the new one, never half of one.
 
     Parameters
     ----------
     path : Path
         The file; its folder is made.
     template : str
-        Name of a file beside this one.
+        Name of a file within ``dynalign/report``.
     context
         What the template shows; a name that it needs and is not given is an error.
     """
@@ -59,33 +77,11 @@ def write_page(path: Path, template: str, **context: Any) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
-    environment.filters["duration"] = duration
+    environment.filters |= {"number": number, "duration": duration, "tally": tally}
+    environment.tests["problem"] = lambda piece: isinstance(piece, Problem)
     html = environment.get_template(template).render(**context)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda target: target.write_text(html, encoding="utf-8"))
-    return path
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """Write a number for a table cell; small ones keep their order of magnitude, unknown ones are a dash."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    if abs(value) < 0.5 * 10**-digits:
-        return f"{value:.0e}"
-    return f"{value:.{digits}f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that a person would use."""
-    if not math.isfinite(seconds):
-        return "–"
-    if seconds < 99.5:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def picture(draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None) -> Picture:

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from dynalign.report.metric_texts import metric_of, named
+from dynalign.report.parts.metrics import listed
+from dynalign.report.parts.numbers import UNKNOWN, bounded, number
 from dynalign.testcases import Criterion, Leaderboard
 
-NOTHING = 1e-9  # below it, a number is what rounding leaves of 0
-_DECIMALS = ((0.00995, 4), (0.9995, 3), (9.995, 2), (99.95, 1))  # up to which size a number has how many
-_RIVALS = ("cka", "procrustes")
+_RIVALS = ("cka", "procrustes")  # names of metrics, whatever their settings
 
 READING = (
     "Intervals, in brackets, are of 95 %: bootstrap percentiles, for which seeds and systems are drawn again, "
@@ -34,32 +33,14 @@ def headed(criterion: Criterion) -> str:
     return f"{criterion.title}\N{NO-BREAK SPACE}{'↑' if criterion.better == 'higher' else '↓'}"
 
 
-def number(value: float) -> str:
-    """Write a number with two to four digits; small ones keep their order of magnitude, rounding errors are 0."""
-    size = abs(value)
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if size < NOTHING:
-        return "0"
-    if size < 5e-4 or size >= 1e5:
-        digits, exponent = f"{value:.0e}".split("e")
-        return f"{digits}e{int(exponent)}"
-    decimals = next((places for bound, places in _DECIMALS if size < bound), 0)
-    return f"{value:.{decimals}f}"
-
-
-def bounded(value: float, criterion: Criterion) -> str:
+def value_of(value: float, criterion: Criterion) -> str:
     """Write a value of a criterion, or that it lies beyond the range that was tested."""
-    if value < criterion.least:
-        return f"< {criterion.least:g}"
-    return f"> {criterion.most:g}" if value > criterion.most else number(value)
+    return bounded(value, criterion.least, criterion.most)
 
 
 def interval(low: float, high: float, criterion: Criterion) -> str:
     """Write an interval of a criterion."""
-    return f"[{bounded(low, criterion)}, {bounded(high, criterion)}]"
+    return f"[{value_of(low, criterion)}, {value_of(high, criterion)}]"
 
 
 def shown(row: Mapping[Any, Any], criterion: Criterion) -> str:
@@ -69,23 +50,11 @@ def shown(row: Mapping[Any, Any], criterion: Criterion) -> str:
     """
     value, low, high = (float(row[name]) for name in ("value", "low", "high"))
     if math.isnan(value):
-        return "–"
-    text = bounded(value, criterion)
-    if text == bounded(low, criterion) == bounded(high, criterion):
+        return UNKNOWN
+    text = value_of(value, criterion)
+    if text == value_of(low, criterion) == value_of(high, criterion):
         return text
     return f"{text} {interval(low, high, criterion)}"
-
-
-def pace(seconds: float) -> str:
-    """Write the time that a metric takes for a pair."""
-    if math.isnan(seconds):
-        return "–"
-    if seconds >= 0.9995:
-        return f"{seconds:.1f} s" if seconds < 99.95 else f"{seconds:.0f} s"
-    milliseconds = 1000 * seconds
-    if milliseconds < 0.0095:
-        return "< 0.01 ms"
-    return f"{milliseconds:.{2 if milliseconds < 0.995 else 1 if milliseconds < 9.95 else 0}f} ms"
 
 
 @dataclass(frozen=True)
@@ -95,7 +64,7 @@ class Answer:
     Attributes
     ----------
     metric : str
-        What it is called.
+        Its label.
     short : sequence of str
         A sentence per metric of geometry: on what it is better, and on what not.
     sentences : sequence of str
@@ -110,15 +79,11 @@ class Answer:
 def answers(board: Leaderboard) -> list[Answer]:
     """Say of every metric that compares dynamics whether it does better than CKA and Procrustes, and on what."""
     labels = [str(label) for label in board.metrics["metric"]]
-    rivals = [label for key in _RIVALS for label in labels if label.partition(" ")[0] == key]
+    known = board.descriptions
+    rivals = [label for name in _RIVALS for label in labels if known[label].name == name]
     if not rivals:
         return []
-    return [_answer(board, label, rivals) for label in labels if _compares_dynamics(label)]
-
-
-def _compares_dynamics(label: str) -> bool:
-    metric = metric_of(label)
-    return metric is not None and metric.compares == "dynamics"
+    return [_answer(board, label, rivals) for label in labels if known[label].compares == "dynamics"]
 
 
 _BETTER, _WORSE, _EQUAL, _UNKNOWN = "better", "worse", "equal", "unknown"
@@ -136,10 +101,10 @@ def _answer(board: Leaderboard, label: str, rivals: Sequence[str]) -> Answer:
             parts: dict[str, list[str]] = {}
             for rival in rivals:
                 verdict, numbers = _compared(board, name, criterion, by_label, label, rival)
-                parts.setdefault(verdict, []).append(f"{named(rival)} ({numbers})" if numbers else named(rival))
+                parts.setdefault(verdict, []).append(f"{rival} ({numbers})" if numbers else rival)
                 found[rival].setdefault(verdict, []).append(f"“{criterion.title}”")
-            sentences.append(_sentence(criterion.title, named(label), parts, str(by_label.loc[label, "reason"])))
-    return Answer(named(label), [_short(rival, verdicts) for rival, verdicts in found.items()], sentences)
+            sentences.append(_sentence(criterion.title, label, parts, str(by_label.loc[label, "reason"])))
+    return Answer(label, [_short(rival, verdicts) for rival, verdicts in found.items()], sentences)
 
 
 def _compared(
@@ -156,7 +121,7 @@ def _compared(
     if not len(rows):
         return _UNKNOWN, ""
     difference, low, high = (float(rows[name].iloc[0]) for name in ("value", "low", "high"))
-    ours, theirs = (bounded(float(scores["value"][name]), criterion) for name in (label, rival))
+    ours, theirs = (value_of(float(scores["value"][name]), criterion) for name in (label, rival))
     numbers = f"{ours} against {theirs}"
     # Of two limits beyond what was tested, or one, the difference is not known, but an end of its interval may be.
     if math.isfinite(difference):
@@ -178,15 +143,11 @@ def _sentence(criterion: str, metric: str, parts: dict[str, list[str]], reason: 
         _EQUAL: "cannot be told apart from",
         _UNKNOWN: "cannot be compared, for lack of a number, with",
     }
-    said = [f"{words[verdict]} {_and(parts[verdict])}" for verdict in words if verdict in parts]
+    said = [f"{words[verdict]} {listed(parts[verdict])}" for verdict in words if verdict in parts]
     return f"{start} {'; it '.join(said)}."
 
 
 def _short(rival: str, verdicts: dict[str, list[str]]) -> str:
     words = {_BETTER: "better on", _WORSE: "worse on", _EQUAL: "not told apart on", _UNKNOWN: "no number on"}
-    said = [f"{words[verdict]} {_and(verdicts[verdict])}" for verdict in words if verdict in verdicts]
-    return f"Against {named(rival)}: {'; '.join(said)}."
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    said = [f"{words[verdict]} {listed(verdicts[verdict])}" for verdict in words if verdict in verdicts]
+    return f"Against {rival}: {'; '.join(said)}."

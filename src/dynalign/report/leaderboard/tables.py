@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynalign.report.leaderboard_texts import NOTHING, bounded, shown
+from dynalign.report.leaderboard.texts import shown, value_of
+from dynalign.report.parts.numbers import NOTHING
 from dynalign.testcases import Criterion, Leaderboard
 
 
@@ -61,10 +62,6 @@ class Table:
     criteria: Sequence[Criterion]
     rows: Sequence[tuple[str, Sequence[Score]]]
 
-    def part(self, columns: slice) -> Table:
-        """Return some of the columns."""
-        return Table(self.criteria[columns], [(label, scores[columns]) for label, scores in self.rows])
-
 
 def headlines(board: Leaderboard, notes: Notes) -> Table:
     """Return the criteria that stand for all test cases; reasons of missing numbers are added to ``notes``."""
@@ -96,7 +93,7 @@ def _score(row: Mapping[Any, Any], criterion: Criterion, *, zero: bool, notes: N
     lost = math.isnan(value)
     return Score(
         text=shown(row, criterion),
-        short=bounded(value, criterion),
+        short=value_of(value, criterion),
         value=value,
         low=low,
         high=high,
