@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from dynalign.cli import ROOT, outcome
+from dynalign.cli import outcome
 from dynalign.cli.build import build, plain
 from dynalign.cli.meta import meta
 from dynalign.cli.save import save
+from dynalign.metrics.base import Description
 from dynalign.report import (
     Failure,
+    Problem,
     curves,
-    curves_figure,
+    headline_table,
+    leaderboard_figures,
     leaderboard_markdown,
-    matrices_figure,
-    metric_styles,
     print_leaderboard,
-    publish,
     write_leaderboard,
 )
 from dynalign.store import read_json, write_atomically
 from dynalign.studies import write_table
-from dynalign.testcases import Cell, Leaderboard, build_leaderboard
-
-DOCUMENT = ROOT / "docs" / "leaderboard.md"
+from dynalign.testcases import Cell, build_leaderboard
 
 
 @dataclass(frozen=True)
@@ -58,20 +54,20 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
     board = build_leaderboard(cells)
     rows = pd.concat([cell.rows for cell in cells], ignore_index=True) if cells else pd.DataFrame()
     found = {name: curves(case, rows) for name, case in board.cases.items()} if len(rows) else {}
-    figures = _figures(board, rows, found)
+    drawn = leaderboard_figures(board, rows, found)
+    figures = {name: figure for name, figure in drawn.items() if not isinstance(figure, Problem)}
     facts = meta()
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")
     paths: dict[str, Path] = {}
     if cells:
         text = leaderboard_markdown(board, meta=facts)
+        headline = headline_table(board)
         write_atomically(folder / "leaderboard.md", lambda path: path.write_text(text, encoding="utf-8"))
+        write_atomically(folder / "headline.md", lambda path: path.write_text(headline, encoding="utf-8"))
         write_table(board.scores, folder, "leaderboard")
         paths["table"] = write_table(rows, folder)["csv"]
         paths["leaderboard"] = folder / "leaderboard.md"
-        if not failures and jobs[0].config.publish:
-            publish(board, text, document=DOCUMENT, readme=ROOT / "README.md")
-            paths["published"] = Path(os.path.relpath(DOCUMENT))
         build(jobs[0].config.logger).summary(
             group=folder.name,
             tables={"leaderboard": board.scores, "dissimilarities": rows},
@@ -84,7 +80,7 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
             },
             folder=folder,
         )
-    paths["report"] = write_leaderboard(
+    page = write_leaderboard(
         folder / "report.html",
         board=board,
         rows=rows,
@@ -93,8 +89,12 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         configs={f"seed {job.config.seed}": OmegaConf.to_yaml(job.config, resolve=True) for job in jobs},
         found=found,
     )
+    paths["report"] = page.path
     print_leaderboard(console, board, failures=failures, paths=paths)
-    return not failures
+    problems = [*page.problems, *(each.text for each in drawn.values() if isinstance(each, Problem))]
+    for problem in problems:
+        console.print(problem, style="red", markup=False, soft_wrap=True)
+    return not failures and not problems
 
 
 def _load(folder: Path) -> _Job:
@@ -111,7 +111,8 @@ def _cells(jobs: Sequence[_Job]) -> list[Cell]:
     for job in jobs:
         cases = {name: build(node, _convert_="all") for name, node in job.config.testcase.items()}
         for fact in job.facts:
-            label = fact["metric"] + _suffix(job, fact["metric"], jobs)
+            description = Description(**fact["description"])
+            label = description.label + _suffix(job, fact["metric"], jobs)
             rows = job.rows
             if len(rows):
                 rows = rows[(rows["metric"] == fact["metric"]) & (rows["testcase"] == fact["testcase"])]
@@ -120,6 +121,7 @@ def _cells(jobs: Sequence[_Job]) -> list[Cell]:
                 cases[fact["testcase"]],
                 fact["seed"],
                 rows.assign(metric=label) if len(rows) else rows,
+                description,
                 fact["pairs"],
                 fact["seconds"],
                 fact["warnings"],
@@ -129,17 +131,16 @@ def _cells(jobs: Sequence[_Job]) -> list[Cell]:
 
 
 def _suffix(job: _Job, metric: str, jobs: Sequence[_Job]) -> str:
-    """Return the settings of a job that other jobs with this metric have otherwise, such as `` rank=10``."""
-    mine = _flat(job, metric)
-    others = [_flat(other, metric) for other in jobs if metric in other.settings["metric"]]
+    """Return what other jobs with this metric have otherwise besides its settings, such as `` trials=10``."""
+    mine = _flat(job)
+    others = [_flat(other) for other in jobs if metric in other.settings["metric"]]
     varying = [key for key, value in mine.items() if any(key in other and other[key] != value for other in others)]
     return "".join(f" {key.split('.')[-1]}={_short(mine[key])}" for key in varying)
 
 
-def _flat(job: _Job, metric: str) -> dict[str, Any]:
-    """Return every setting that a metric's numbers depend on, by its config path."""
+def _flat(job: _Job) -> dict[str, Any]:
+    """Return every setting that numbers depend on besides those of the metric, by its config path."""
     chosen = {
-        f"metric.{metric}": job.settings["metric"][metric],
         "protocol": job.settings["protocol"],
         **{f"testcase.{name}": node for name, node in job.settings["testcase"].items()},
     }
@@ -148,16 +149,3 @@ def _flat(job: _Job, metric: str) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
-
-
-def _figures(board: Leaderboard, rows: pd.DataFrame, found: Mapping[str, Any]) -> dict[str, Figure]:
-    styles = metric_styles(list(board.metrics["metric"]))
-    figures = {}
-    for name, case in board.cases.items():
-        if not len(rows) or name not in set(rows["testcase"]):
-            continue
-        if case.panels:
-            figures[f"curves-{name}"] = curves_figure(case, rows, found=found[name], styles=styles)
-        for part in case.matrices:
-            figures[f"matrices-{name}-{part.replace(' ', '-')}"] = matrices_figure(case, rows, part)
-    return figures

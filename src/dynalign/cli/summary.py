@@ -18,10 +18,12 @@ from dynalign.cli.job import Job, build_job, telling_overrides
 from dynalign.cli.meta import meta
 from dynalign.cli.save import save
 from dynalign.metrics import Metric
-from dynalign.report import Failure, matrix_figure, pairwise_matrix, print_summary, write_report
+from dynalign.report import Failure, Problem, print_summary, sweep_figures, write_report
 from dynalign.store import key_of, read_json
 from dynalign.studies import COLUMNS, as_table, final_dissimilarities, pairwise_rows, write_table
 from dynalign.training import Run, load
+
+_FACTORS = ("model", "task", "curriculum", "noise", "perturbation", "seed")
 
 
 def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bool:
@@ -46,18 +48,25 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
     table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(
         subset=[column for column in COLUMNS if column != "seconds"]
     )
+    said = {metric.name: metric.describe() for job in jobs.values() for metric in job.metrics}
+    table.insert(len(table.columns), "unit", table["metric"].map(lambda name: said[name].unit))
+    table["metric"] = table["metric"].map(lambda name: said[name].label)
     paths = write_table(table, folder)
     facts = _facts(jobs, runs, ends, table)
-    figures = {}
-    for metric in table.loc[table["comparison"] == "pairwise", "metric"].unique():
-        names, matrix = pairwise_matrix(table, metric)
-        figures[metric] = matrix_figure(names, matrix, metric)
-        save(figures[metric], folder / f"matrix-{metric}.png")
+    shown: dict[str, Any] = {
+        "table": table,
+        "runs": facts,
+        "histories": {name: run.history for name, run in runs.items()},
+        "metrics": {each.label: each for each in said.values()},
+        "factors": [name for name in _FACTORS if len(facts) and facts[name].nunique() > 1],
+    }
+    drawn = sweep_figures(**shown)
+    figures = {name: figure for name, figure in drawn.items() if not isinstance(figure, Problem)}
+    for name, figure in figures.items():
+        save(figure, folder / f"{name.replace('/', '-')}.png")
     report = write_report(
         folder / "report.html",
-        table=table,
-        runs=facts,
-        histories={name: run.history for name, run in runs.items()},
+        **shown,
         failures=failures,
         meta=meta(),
         configs={name: OmegaConf.to_yaml(job.config, resolve=True) for name, job in jobs.items()},
@@ -69,7 +78,7 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         build(first.config.logger).summary(
             group=folder.name,
             tables={"runs": facts, "dissimilarities": table},
-            figures={f"matrix/{metric}": figure for metric, figure in figures.items()},
+            figures=figures,
             numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
             folder=folder,
         )
@@ -78,9 +87,14 @@ def summarise(folder: Path, job_folders: Sequence[Path], console: Console) -> bo
         runs=facts,
         table=table,
         failures=failures,
-        paths={"table": paths["csv"], "report": report},
+        paths={"table": paths["csv"], "report": report.path},
+        factors=shown["factors"],
+        metrics=shown["metrics"],
     )
-    return not failures
+    problems = [*report.problems, *(each.text for each in drawn.values() if isinstance(each, Problem))]
+    for problem in problems:
+        console.print(problem, style="red", markup=False, soft_wrap=True)
+    return not failures and not problems
 
 
 def _rebuild(folder: Path) -> Job:

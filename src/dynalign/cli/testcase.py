@@ -155,10 +155,11 @@ def _note(metric: str, case: str, result: Measured | str) -> str:
 
 
 def _cell(job: Job, metric: str, case: str, result: Measured | str) -> Cell:
+    description = job.metrics[metric].describe()
     if isinstance(result, str):
-        return Cell(metric, job.cases[case], job.seed, pd.DataFrame(), lost=result)
+        return Cell(metric, job.cases[case], job.seed, pd.DataFrame(), description, lost=result)
     rows = as_rows(result, metric=metric, case=case, seed=job.seed)
-    return Cell(metric, job.cases[case], job.seed, rows, result.pairs, result.seconds, result.warnings)
+    return Cell(metric, job.cases[case], job.seed, rows, description, result.pairs, result.seconds, result.warnings)
 
 
 def _write(cells: Sequence[Cell], folder: Path) -> None:
@@ -175,6 +176,7 @@ def _write(cells: Sequence[Cell], folder: Path) -> None:
             "seconds": cell.seconds,
             "warnings": list(cell.warnings),
             "lost": cell.lost,
+            "description": asdict(cell.description),
         }
         for cell in cells
     ]

@@ -191,14 +191,10 @@ def _ideals(runs: pd.DataFrame, factors: Sequence[str]) -> list[tuple[float, str
     known = runs.dropna(subset=["ideal_accuracy"])
     ideals = known["ideal_accuracy"].astype(float).round(3)
     decides = next((name for name in factors if len(ideals) and _decides(known[name].map(spelt), ideals)), None)
-    several = decides is not None and ideals.nunique() > 1
-    return [
-        (
-            ideal,
-            f"\n{plain(decides)} {', '.join(levels(known[ideals == ideal], decides))}" if several and decides else "",
-        )
-        for ideal in sorted(ideals.unique().tolist())
-    ]
+    found = sorted(ideals.unique().tolist())
+    if decides is None or len(found) == 1:
+        return [(ideal, "") for ideal in found]
+    return [(ideal, plain(f"\n{decides} {', '.join(levels(known[ideals == ideal], decides))}")) for ideal in found]
 
 
 def _decides(level: pd.Series[str], ideals: pd.Series[float]) -> bool:

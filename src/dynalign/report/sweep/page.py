@@ -177,11 +177,8 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
         which = f" ({worst['run']})" if len(own) > 1 and worst["dissimilarity"] >= 0.0005 else ""
         what = "The largest distance of a network" if len(own) > 1 else "The network's distance"
         text += f" {what} to itself, which should be 0, is {number(worst['dissimilarity'])}{which}."
-    return (
-        [{"metric": metric, "unit": with_unit("", unit_of(table, metric)).strip(), "text": text.strip()}]
-        if text
-        else []
-    )
+    unit = with_unit("", unit_of(table, metric)).strip()
+    return [{"metric": metric, "unit": unit, "text": text.strip()}] if text else []
 
 
 def _matrices(
