@@ -77,8 +77,11 @@ class Metric(abc.ABC):
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that the metric was configured with, by name."""
-        fields: dict[str, dataclasses.Field[Any]] = getattr(type(self), "__dataclass_fields__", {})
-        known = [name for name, field in fields.items() if field.init] if fields else list(vars(self))
+        # A plain class keeps its settings in itself; class variables of a dataclass are no settings.
+        mine: Any = self
+        known = list(vars(mine))
+        if dataclasses.is_dataclass(mine):
+            known = [field.name for field in dataclasses.fields(mine) if field.init]
         return {name: getattr(self, name) for name in known if not name.startswith("_")}
 
     @property
