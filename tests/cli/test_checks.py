@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dynalign.report.metric_texts import METRICS
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import OmegaConf
@@ -14,7 +15,6 @@ from dynalign.cli.job import build_job
 from dynalign.cli.overrides import check_overrides
 from dynalign.cli.schema import check_config
 from dynalign.errors import DynalignError
-from dynalign.report.metric_texts import METRICS
 
 CONF = ROOT / "conf"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dynalign.metrics.base import Description
 from dynalign.statistics import Estimate
 from dynalign.testcases.base import Criterion, LostError, TestCase
 
@@ -26,6 +27,8 @@ class Cell:
     seed : int
     rows : DataFrame
         See ``as_rows``; empty if the cell was lost.
+    description : Description
+        What there is to say of the metric.
     pairs : int
         Different pairs that were measured.
     seconds : float
@@ -40,6 +43,7 @@ class Cell:
     case: TestCase
     seed: int
     rows: pd.DataFrame
+    description: Description
     pairs: int = 0
     seconds: float = 0.0
     warnings: Sequence[str] = ()
@@ -63,12 +67,15 @@ class Leaderboard:
     differences : DataFrame
         A row per headline criterion and ordered pair of metrics: testcase, criterion, first, second, and value, low,
         high of first less second, resampled together.
+    descriptions : mapping of label to Description
+        What there is to say of every metric.
     """
 
     cases: Mapping[str, TestCase]
     scores: pd.DataFrame
     metrics: pd.DataFrame
     differences: pd.DataFrame
+    descriptions: Mapping[str, Description]
 
 
 def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
@@ -110,6 +117,7 @@ def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
         pd.DataFrame(scores, columns=columns),
         _facts(cells, labels, places),
         pd.DataFrame(differences, columns=compared),
+        {cell.metric: cell.description for cell in cells},
     )
 
 

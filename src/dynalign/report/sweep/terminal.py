@@ -1,0 +1,157 @@
+"""What the terminal shows when a run or sweep has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dynalign.metrics.base import Description
+from dynalign.report.parts.failure import Failure, print_ending
+from dynalign.report.parts.matrix import Matrix
+from dynalign.report.parts.metrics import NO_UNIT
+from dynalign.report.parts.numbers import duration, number
+from dynalign.report.sweep.factors import levels
+from dynalign.report.sweep.table import Latest, Learned, latest, learned, pairwise_matrix, pairwise_metrics, unit_of
+
+_FEW = 6  # runs up to which the comparisons fit in the terminal
+_BLOCK = 8  # pairs side by side
+_BESIDE = 4  # metrics beside what else there is to say of a run
+_MANY = 30  # runs beyond which the rest is left to the report
+_LEVELS = 6  # levels of a factor up to which all are named
+
+
+def print_summary(
+    console: Console,
+    *,
+    runs: pd.DataFrame,
+    table: pd.DataFrame,
+    failures: Sequence[Failure],
+    paths: Mapping[str, Path],
+    factors: Sequence[str],
+    metrics: Mapping[str, Description],
+) -> None:
+    """Print a table of runs, the comparisons if they are few, failures with their reasons, and the paths.
+
+    Parameters
+    ----------
+    console : Console
+        Where to; 100 columns are enough.
+    runs : DataFrame
+        One row per finished run.
+    table : DataFrame
+        The tidy table of dissimilarities.
+    failures : sequence of Failure
+        Jobs that did not succeed.
+    paths : mapping
+        What was written, by what it is.
+    factors : sequence of str
+        Keys of the config that vary among the runs.
+    metrics : mapping of label to Description
+        What there is to say of every metric in the table.
+    """
+    names = [str(run) for run in runs["run"]] if len(runs) else []
+    if names:
+        if factors:
+            _say(console, f"varied: {'; '.join(_varied(runs, factor) for factor in factors)}")
+        _say(console, _legend(table, metrics))
+        places = {name: place for place, name in enumerate(names, start=1)}
+        for group in latest(runs.iloc[:_MANY], table):
+            for block in _runs_tables(group, places, ideal=bool(runs["ideal_accuracy"].notna().any())):
+                console.print(block)
+        if len(names) > _MANY:
+            console.print(f"... and {len(names) - _MANY} more runs, which the report shows.")
+    if 1 < len(names) <= _FEW:
+        pairs = _pairs_tables(table, names)
+        if pairs:
+            _say(console, "trained networks against each other, by their #")
+        for block in pairs:
+            console.print(block)
+    print_ending(console, failures=failures, paths=paths)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, style="dim", highlight=False, markup=False)
+
+
+def _varied(runs: pd.DataFrame, factor: str) -> str:
+    found = levels(runs, factor)
+    return f"{factor} {', '.join(found)}" if len(found) <= _LEVELS else f"{factor} ({len(found)} levels)"
+
+
+def _legend(table: pd.DataFrame, metrics: Mapping[str, Description]) -> str:
+    """Say what the numbers of the table of runs are."""
+    shown = learned(table)
+    whats = []
+    for label in dict.fromkeys(which.metric for which in shown):
+        unit = unit_of(table, label)
+        facts = [*([metrics[label].compares] if label in metrics else []), *([unit] if unit != NO_UNIT else [])]
+        whats.append(f"{label} ({', '.join(facts)})" if facts else label)
+    references = ", ".join(dict.fromkeys(which.reference for which in shown))
+    about = f"; {', '.join(whats)}: dissimilarity to {references} (0 is the same)" if whats else ""
+    return f"accuracy/the ideal observer's{about}"
+
+
+def _runs_tables(group: Latest, places: Mapping[str, int], *, ideal: bool) -> list[Table]:
+    """Return a row per run: what it is, and its last dissimilarities; a second table where those are many."""
+    first = _runs_table(group, places, group.columns[:_BESIDE], ideal=ideal, whole=True)
+    more = group.columns[_BESIDE:]
+    return [first, _runs_table(group, places, more, ideal=ideal, whole=False)] if more else [first]
+
+
+def _runs_table(
+    group: Latest, places: Mapping[str, int], columns: Sequence[Learned], *, ideal: bool, whole: bool
+) -> Table:
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    shown.add_column("#", justify="right", style="dim", no_wrap=True)
+    shown.add_column("run", overflow="fold", min_width=16)
+    several = len({column.reference for column in group.columns}) > 1
+    for name in ("accuracy", "epochs") if whole else ():
+        shown.add_column(name, justify="right", no_wrap=True)
+    for column in columns:
+        head = f"{column.metric} to {column.reference}" if several else column.metric
+        shown.add_column(Text(head), justify="right", overflow="fold")
+    for name in ("status", "time") if whole else ():
+        shown.add_column(name, justify="right" if name == "time" else "left", no_wrap=True)
+    for run in group.runs.to_dict("records"):
+        accuracy = number(run["accuracy"]) + (f"/{number(run['ideal_accuracy'])}" if ideal else "")
+        shown.add_row(
+            str(places[str(run["run"])]),
+            Text(str(run["run"])),
+            *((accuracy, str(run["epochs"])) if whole else ()),
+            *(number(group.values[str(run["run"]), column]) for column in columns),
+            *((Text(str(run["status"])), duration(run["seconds"])) if whole else ()),
+        )
+    return shown
+
+
+def _pairs_tables(table: pd.DataFrame, names: Sequence[str]) -> list[Table]:
+    """Return the dissimilarities of all pairs, a row per metric and a column per pair of places in ``names``.
+
+    Metrics that compared the same networks stand together.
+    """
+    together: dict[tuple[int, ...], dict[str, Matrix]] = {}
+    for metric in pairwise_metrics(table):
+        known, matrix = pairwise_matrix(table, metric)
+        places = tuple(place for place, name in enumerate(names) if name in known)
+        order = [known.index(names[place]) for place in places]
+        together.setdefault(places, {})[metric] = matrix[np.ix_(order, order)]
+    blocks = []
+    for places, matrices in together.items():
+        couples = list(combinations(range(len(places)), 2))
+        for start in range(0, len(couples), _BLOCK):
+            shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+            shown.add_column("metric", overflow="fold", max_width=24)
+            for i, j in couples[start : start + _BLOCK]:
+                shown.add_column(f"{places[i] + 1}–{places[j] + 1}", justify="right", no_wrap=True)
+            for metric, matrix in matrices.items():
+                shown.add_row(Text(metric), *(number(matrix[couple]) for couple in couples[start : start + _BLOCK]))
+            blocks.append(shown)
+    return blocks

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from dynalign.report.leaderboard_page import ranges
+from dynalign.report.leaderboard_table import Notes, Score, headlines
+from tests.report.test_page import Page
+
+from dynalign.report import Failure, write_leaderboard
+from dynalign.testcases import Criterion
+
+META = {"command": "python testcase.py -m seed=0,1", "date": "2030-01-02 03:04 UTC", "torch": "2.13.0"}
+
+
+def written(folder, board, rows, **changes):
+    arguments = {"failures": [], "meta": META, "configs": {"seed 0": "seed: 0\n"}, **changes}
+    path = write_leaderboard(folder / "out" / "report.html", board=board, rows=rows, **arguments)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def html(usual, tmp_path_factory):
+    failures = [Failure(["metric=causal_ot"], "took longer than 120 s")]
+    return written(tmp_path_factory.mktemp("page"), *usual, failures=failures)
+
+
+@pytest.fixture
+def bare(toys):
+    """A board without figures, which is quick to write."""
+
+    def bare(scores, warnings=None):
+        board, rows = toys(scores, warnings)
+        case = type("Bare", (type(board.cases["toy"]),), {"panels": (), "matrices": ()})()
+        return dataclasses.replace(board, cases={"toy": case}), rows
+
+    return bare
+
+
+def cells(html, table):
+    """The texts of a table's cells, row by row."""
+    rows = re.findall(r"<tr>(.*?)</tr>", re.findall(r"<table.*?</table>", html, re.DOTALL)[table], re.DOTALL)
+    return [
+        [re.sub(r"<[^>]*>", " ", cell).split() for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row, re.DOTALL)]
+        for row in rows
+    ]
+
+
+def test_the_leaderboard_holds_every_score(html):
+    main, toys = cells(html, 0), cells(html, 1)
+    assert [row[0][0] for row in main[1:]] == ["DSA", "CKA", "Procrustes", "mine", "DSA", "Causal"]
+    assert main[1][1:] == [["0.950", "[0.931,", "0.969]"], ["&gt;", "1"], ["1.7", "ms"]]
+    assert main[2][1] == ["0.900", "[0.881,", "0.919]"]
+    assert main[6][1:] == [["–", "1"], ["–", "1"], ["–"]]
+    assert toys[0][-1] == ["drift", "of", "toys", "↓"]
+    assert toys[4][-1] == ["–", "2"]
+
+
+def test_leaders_are_strong(html):
+    table = re.findall(r"<table.*?</table>", html, re.DOTALL)[0]
+    assert re.findall(r"<strong>(.*?)</strong>", table) == ["&gt; 1", "0.951"]
+
+
+def test_everything_else_is_there(html):
+    text = Page(html).text
+    for known in (
+        "6 metrics on 1 test case",
+        "has the best mean place DSA",
+        "What toys are for.",
+        "How far toys drift.",
+        "Against CKA: better on “toy AUC” and “bears noise”.",
+        "took longer than 120 s",
+        "not [red]today[/red] | <b>",
+        "DSA: 7 warnings",
+        "warning <4>",
+        "And 2 more.",
+        "1 job failed",
+        "metric=causal_ot",
+        "python testcase.py -m seed=0,1",
+        "torch 2.13.0",
+        "seed: 0",
+        "mean place over the columns",
+        "CKA, centred kernel alignment",
+    ):
+        assert known in text
+    assert "warning <5>" not in text
+    assert "nan" not in re.sub("[a-z]*nan[a-z]+", "", text.lower())
+
+
+def test_each_metric_is_explained_once(html):
+    assert Page(html).text.count("DSA, dynamical similarity analysis") == 1
+
+
+def test_figures_are_there_with_dark_twins_and_words(html):
+    page = Page(html)
+    images = [image["alt"] for image in page.all("img")]
+    assert len(images) == 1 + 5 * 2
+    assert images[0].startswith("Toys: a line per metric")
+    assert "Heat map of the DSA (low rank) rank=3 dissimilarities of all systems, fresh." in images
+    dark = [source for source in page.all("source") if "dark" in source["media"]]
+    assert len(dark) == len(images) + 1  # curves have a narrow version as well
+    assert sum(name == "details" and "open" in attributes for name, attributes in page.elements) == 1
+
+
+def test_the_page_asks_nothing_of_the_network(html):
+    assert not re.search(r"https?://|@import|url\(|<script|<link|<iframe", html, re.IGNORECASE)
+    for _, attributes in Page(html).elements:
+        for name in ("src", "srcset"):
+            if name in attributes:
+                assert attributes[name].startswith("data:image/svg+xml;base64,")
+                picture = base64.b64decode(attributes[name].split(",")[1])
+                assert not re.search(rb"href=\"(?!#|data:)|url\((?!#)|<script", picture)
+        assert attributes.get("href", "#").startswith("#")
+
+
+def test_the_page_is_accessible_and_its_notes_are_found(html):
+    page = Page(html)
+    assert all(attributes["alt"] for attributes in page.all("img"))
+    assert all(attributes.get("scope") in ("row", "col") for attributes in page.all("th"))
+    assert len(page.all("h1")) == 1
+    identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identities) == len(set(identities))
+    assert all(section["aria-labelledby"] in identities for section in page.all("section"))
+    links = {attributes["href"][1:] for attributes in page.all("a")}
+    assert links == {"note-1", "note-2"}
+    assert links <= set(identities)
+
+
+def test_text_is_escaped(bare, tmp_path):
+    label = "<script>alert(1)</script> [red] $x_$ |"
+    board, rows = bare({label: (0.9, 0.5, 0.1), "cka": "<img src=x onerror=alert(2)>"}, {label: ["<i>w</i>"]})
+    html = written(tmp_path, board, rows, meta={"command": "a='<i>'"}, configs={"<u>": "<u>"})
+    assert "<script" not in html
+    assert "<img" not in html
+    page = Page(html)
+    assert label in page.text
+    assert "<img src=x onerror=alert(2)>" in page.text
+    assert "<i>w</i>" in page.text
+    assert not page.all("u")
+
+
+def test_hostile_labels_can_be_drawn(toys, tmp_path):
+    html = written(tmp_path, *toys({"$x_{$ <b>": (0.9, 0.5, 0.1)}))
+    assert len(Page(html).all("img")) == 3
+    assert "$x_{$ &lt;b&gt;" in html
+
+
+def test_the_same_arguments_give_the_same_bytes(bare, tmp_path):
+    arguments = bare({"cka": (0.9, 0.5, 0.1), "dsa": (0.8, 0.4, 0.2)})
+    assert written(tmp_path, *arguments) == written(tmp_path, *arguments)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
+
+
+def test_all_cells_were_lost(toys, tmp_path):
+    board, _ = toys({"cka": "broke", "dsa": "broke"})
+    page = Page(written(tmp_path, board, pd.DataFrame()))
+    assert "2 metrics on 1 test case" in page.text
+    assert not page.all("img")
+
+
+def test_nothing_was_measured(toys, tmp_path):
+    board, _rows = toys({"cka": (0.9, 0.5, 0.1)})
+    empty = dataclasses.replace(board, cases={}, scores=board.scores[:0], metrics=board.metrics[:0])
+    page = Page(written(tmp_path, empty, pd.DataFrame(), failures=[Failure([], "no luck")]))
+    assert "No metric has been measured" in page.text
+    assert "(defaults) no luck" in page.text
+    assert not page.all("table")
+
+
+def score(low, value, high):
+    return Score("", "", value, low, high, False, 0)
+
+
+def test_ranges_share_the_scale_of_their_column():
+    plain = Criterion("x", "x", "higher", "x")
+    first, second, lost = ranges(plain, [score(0.0, 0.5, 1.0), score(1.0, 1.5, 2.0), score(np.nan, np.nan, np.nan)])
+    assert first == (0, 50, 25)
+    assert second == (50, 50, 75)
+    assert lost is None
+
+
+def test_ranges_of_limits_are_logarithmic_and_end_where_was_tested():
+    limit = Criterion("x", "x", "higher", "x", least=0.01, most=1.0)
+    first, second = ranges(limit, [score(0.0, 0.1, np.inf), score(0.1, np.inf, np.inf)])
+    assert first == pytest.approx((0, 100, 50))
+    assert second == pytest.approx((50, 50, 100))
+
+
+def test_infinite_scores_without_a_bound_are_drawn_at_the_end():
+    plain = Criterion("x", "x", "higher", "x")
+    first, second = ranges(plain, [score(1.0, np.inf, np.inf), score(1.0, 2.0, 3.0)])
+    assert first == pytest.approx((0, 100, 100))
+    assert second == pytest.approx((0, 100, 50))
+
+
+def test_rounding_errors_have_no_ranges(usual):
+    plain = Criterion("x", "x", "lower", "x")
+    assert ranges(plain, [score(0.0, 1e-16, 2e-16), score(0.0, 0.0, 0.0)]) == [None, None]
+    table = headlines(usual[0], Notes())
+    assert ranges(table.criteria[0], []) == []
