@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from dynalign.report.testcase_figures import curves, system_matrix
 
 from dynalign.errors import DynalignError
 from dynalign.report import curves_figure, matrices_figure, matrix_figure, metric_styles, systems_figure
+from dynalign.report.leaderboard.figures import curves, system_matrix
 
 HOSTILE = ["$x_{$", "[red]", "<b>|", r"$\frac{$", "dsa " + "long_setting=value" * 4]
 
@@ -35,7 +35,7 @@ def test_curves_have_a_panel_each_and_a_line_per_metric(usual, case):
     assert (epochs.get_xlabel(), epochs.get_xscale()) == ("epoch", "linear")
     assert epochs.get_ylabel() == "dissimilarity (angle / (π/2))"
     assert epochs.get_ylim()[0] == 0
-    assert legend_of(figure) == ["DSA", "DSA (low rank) rank=3", "CKA", "Procrustes", "mine"]
+    assert legend_of(figure) == ["DSA", "DSA(rank=3)", "CKA", "Procrustes", "Mine"]
     assert len(epochs.lines) == 5
     assert np.allclose(epochs.lines[0].get_xydata(), [[1, 0.95], [2, 0.95 / 2], [3, 0.95 / 3]])
     threshold = rising.lines[5]
@@ -53,10 +53,10 @@ def test_intervals_are_shaded_in_the_colour_of_their_line(usual, case):
 
 
 def test_a_metric_keeps_its_colour_whatever_else_is_drawn(usual, case):
-    styles = metric_styles(["cka", "mine", "dsa"])
-    rows = usual[1][usual[1]["metric"].isin(["dsa", "mine"])]
+    styles = metric_styles(["CKA", "Mine", "DSA"])
+    rows = usual[1][usual[1]["metric"].isin(["DSA", "Mine"])]
     lines = curves_figure(case, rows, styles=styles).axes[1].lines
-    assert [line.get_color() for line in lines] == [styles["dsa"].colour, styles["mine"].colour]
+    assert [line.get_color() for line in lines] == [styles["DSA"].colour, styles["Mine"].colour]
 
 
 def test_styles_of_many_metrics_all_differ():
@@ -66,17 +66,17 @@ def test_styles_of_many_metrics_all_differ():
 
 def test_a_metric_that_lost_a_number_is_left_out_of_that_panel(usual, case):
     rows = usual[1].copy()
-    rows.loc[(rows["metric"] == "cka") & (rows["part"] == "epochs") & (rows["level"] == 2), "dissimilarity"] = np.nan
+    rows.loc[(rows["metric"] == "CKA") & (rows["part"] == "epochs") & (rows["level"] == 2), "dissimilarity"] = np.nan
     found = curves(case, rows)
-    assert "cka" in found["rising"]
-    assert "cka" not in found["epochs"]
+    assert "CKA" in found["rising"]
+    assert "CKA" not in found["epochs"]
     figure = curves_figure(case, rows)
     assert [len(axes.lines) for axes in figure.axes] == [6, 4]
     assert "CKA" in legend_of(figure)
 
 
 def test_curves_computed_before_are_not_computed_again(usual, case):
-    found = {"rising": {}, "epochs": {"cka": curves(case, usual[1])["epochs"]["mine"]}}
+    found = {"rising": {}, "epochs": {"CKA": curves(case, usual[1])["epochs"]["Mine"]}}
     axes = curves_figure(case, usual[1], found=found).axes[1]
     assert np.allclose(axes.lines[0].get_ydata(), [0.7, 0.35, 0.7 / 3])
 
@@ -97,9 +97,9 @@ def test_nothing_sticks_out_of_curves_and_labels_are_no_formulas(toys, columns):
 
 
 def test_a_matrix_puts_families_together_and_averages_seeds(toys, case):
-    _, rows = toys({"cka": (0.9, 0.5, 0.1)})
+    _, rows = toys({"CKA": (0.9, 0.5, 0.1)})
     both = pd.concat([rows, rows.assign(seed=1, dissimilarity=rows["dissimilarity"] + 0.1)], ignore_index=True)
-    names, families, matrix = system_matrix(case, both, "cka", "matched")
+    names, families, matrix = system_matrix(case, both, "CKA", "matched")
     assert names == ["ring(rate=0.5)", "ring(rate=1)", "line(rate=0.5)", "odd"]
     assert families == ["ring", "ring", "line", "odd"]
     assert np.array_equal(matrix, matrix.T)
@@ -107,16 +107,16 @@ def test_a_matrix_puts_families_together_and_averages_seeds(toys, case):
 
 
 def test_pairs_without_a_number_are_unknown(toys, case):
-    _, rows = toys({"cka": (0.9, 0.5, 0.1)})
+    _, rows = toys({"CKA": (0.9, 0.5, 0.1)})
     rows.loc[(rows["a"] == "line(rate=0.5)") & (rows["b"] == "odd"), "dissimilarity"] = np.nan
-    _, _, matrix = system_matrix(case, rows, "cka", "matched")
+    _, _, matrix = system_matrix(case, rows, "CKA", "matched")
     assert np.isnan(matrix).sum() == 2
     assert np.isnan(matrix[2, 3])
 
 
 def test_parts_of_a_metric_share_their_scale_and_name_families(usual, case):
     for part in case.matrices:
-        cells, bar = systems_figure(case, usual[1], "dsa", part).axes
+        cells, bar = systems_figure(case, usual[1], "DSA", part).axes
         assert cells.images[0].get_clim() == pytest.approx((0, 0.6))
         assert [label.get_text() for label in cells.get_yticklabels()] == ["ring", "line", "odd"]
         assert np.allclose(cells.get_yticks(), [0.5, 2, 3])
@@ -130,7 +130,7 @@ def test_matrices_have_a_panel_per_metric_on_its_own_scale(usual, case):
     figure = matrices_figure(case, usual[1], "fresh")
     panels = [axes for axes in figure.axes if axes.images and axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in panels] == [
-        f"{name}\n(0 to 0.600)" for name in ("DSA", "DSA (low rank) rank=3", "CKA", "Procrustes", "mine")
+        f"{name}\n(0 to 0.600)" for name in ("DSA", "DSA(rank=3)", "CKA", "Procrustes", "Mine")
     ]
     assert all(axes.images[0].get_array().max() == pytest.approx(1) for axes in panels)
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["ring", "line", "odd"]
@@ -140,7 +140,7 @@ def test_matrices_have_a_panel_per_metric_on_its_own_scale(usual, case):
 
 
 def test_rounding_errors_are_not_stretched_over_the_scale(toys, case):
-    _, rows = toys({"cka": (0.9, 0.5, 0.1)})
+    _, rows = toys({"CKA": (0.9, 0.5, 0.1)})
     rows["dissimilarity"] *= 1e-12
     image = matrices_figure(case, rows, "fresh").axes[0].images[0]
     assert image.get_array().max() < 1e-9
@@ -159,25 +159,25 @@ def test_nothing_sticks_out_of_matrices(toys):
 
 def test_a_matrix_that_was_not_measured(usual, case):
     with pytest.raises(DynalignError, match="causal_ot measured nothing in fresh of the test case toy"):
-        systems_figure(case, usual[1], "causal_ot", "fresh")
+        systems_figure(case, usual[1], "Causal OT", "fresh")
     with pytest.raises(DynalignError, match="No metric measured fresh of the test case toy"):
         matrices_figure(case, usual[1].iloc[:0], "fresh")
 
 
 def test_a_matrix_all_of_whose_numbers_are_lost_is_grey(usual, case):
     rows = usual[1].assign(dissimilarity=np.nan)
-    systems_figure(case, rows, "dsa", "fresh").draw_without_rendering()
+    systems_figure(case, rows, "DSA", "fresh").draw_without_rendering()
     matrices_figure(case, rows, "fresh").draw_without_rendering()
 
 
 def test_groups_of_a_matrix_are_named_and_divided():
-    cells, _ = matrix_figure(list("abc"), np.zeros((3, 3)), "cka", of="thing", groups=["g", "g", "h"], top=0.5).axes
+    cells, _ = matrix_figure(list("abc"), np.zeros((3, 3)), "CKA", of="thing", groups=["g", "g", "h"], top=0.5).axes
     assert [label.get_text() for label in cells.get_xticklabels()] == ["g", "h"]
     assert (cells.get_xlabel(), cells.images[0].get_clim()) == ("thing", (0, 0.5))
 
 
 def test_a_single_metric_and_panel(toys):
-    board, rows = toys({"cka": (0.9, 0.5, 0.1)})
+    board, rows = toys({"CKA": (0.9, 0.5, 0.1)})
     case = board.cases["toy"]
     single = type("Single", (type(case),), {"panels": case.panels[:1]})()
     assert overflow(curves_figure(single, rows)) <= 0

@@ -4,10 +4,8 @@ import html
 import re
 
 import pytest
-from dynalign.report.leaderboard_markdown import BEGIN, END, replace_between
 
-from dynalign.errors import DynalignError
-from dynalign.report import headline_table, leaderboard_markdown, publish
+from dynalign.report import headline_table, leaderboard_markdown
 
 META = {"command": "python testcase.py -m seed=0,1", "date": "2030-01-02", "torch": "2.13.0"}
 
@@ -30,7 +28,7 @@ def test_the_document_holds_everything(usual):
     main, toys = tables(text)
     assert main[0] == ["metric", "toy AUC\u00a0↑", "bears noise\u00a0↑", "time per pair"]
     assert main[1] == [":--", "--:", "--:", "--:"]
-    assert [row[0] for row in main[2:]] == ["DSA", "CKA", "Procrustes", "mine", "DSA (low rank) rank=3", "Causal OT"]
+    assert [row[0] for row in main[2:]] == ["DSA", "CKA", "Procrustes", "Mine", "DSA(rank=3)", "Causal OT"]
     assert main[2] == ["DSA", "0.950 [0.931, 0.969]", "**&gt; 1**", "1.7 ms"]
     assert main[7] == ["Causal OT", "–¹", "–¹", "–"]
     assert toys[0] == ["metric", "toy AUC\u00a0↑", "bears noise\u00a0↑", "drift of toys\u00a0↓"]
@@ -60,7 +58,7 @@ def test_the_headline_table_explains_what_is_missing(usual):
 
 @pytest.mark.parametrize("label", ["a|b", "[red](x)", "<b>*x*</b>", "$x_$", "`x`", "a\nb | c", "&lt;", "\\|", "[1](x)"])
 def test_a_label_is_no_markup(toys, label):
-    board, _ = toys({label: (0.9, 0.5, 0.1), "cka": label})
+    board, _ = toys({label: (0.9, 0.5, 0.1), "CKA": label})
     text = leaderboard_markdown(board, meta={})
     for table in tables(text):
         assert {len(row) for row in table} == {len(table[0])}
@@ -73,41 +71,9 @@ def test_a_label_is_no_markup(toys, label):
 
 
 def test_a_command_with_backticks_stays_in_its_block(toys):
-    text = leaderboard_markdown(toys({"cka": (0.9, 0.5, 0.1)})[0], meta={"command": "echo ```\nx"})
+    text = leaderboard_markdown(toys({"CKA": (0.9, 0.5, 0.1)})[0], meta={"command": "echo ```\nx"})
     assert "````sh\necho ```\nx\n````" in text
 
 
 def test_the_same_board_gives_the_same_text(usual):
     assert leaderboard_markdown(usual[0], meta=META) == leaderboard_markdown(usual[0], meta=META)
-
-
-def test_publishing_changes_what_is_between_the_markers_and_nothing_else(usual, tmp_path):
-    readme, document = tmp_path / "README.md", tmp_path / "docs" / "leaderboard.md"
-    readme.write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n", encoding="utf-8")
-    for _ in range(2):
-        publish(usual[0], "the document\n", document=document, readme=readme)
-        table = headline_table(usual[0])
-        assert readme.read_text(encoding="utf-8") == f"before\n\n{BEGIN}\n\n{table}\n\n{END}\n\nafter\n"
-    assert document.read_text(encoding="utf-8") == "the document\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "docs"]
-
-
-@pytest.mark.parametrize(
-    ("text", "missing"), [("nothing", BEGIN), (f"{BEGIN} x", END), (f"{END} {BEGIN}", END), (f"x {END}", BEGIN)]
-)
-def test_a_missing_marker_is_named_and_nothing_is_written(usual, tmp_path, text, missing):
-    readme, document = tmp_path / "README.md", tmp_path / "leaderboard.md"
-    readme.write_text(text, encoding="utf-8")
-    with pytest.raises(DynalignError, match=f"README.md has no marker {missing}; "):
-        publish(usual[0], "x", document=document, readme=readme)
-    assert readme.read_text(encoding="utf-8") == text
-    assert not document.exists()
-
-
-def test_a_readme_that_is_not_there(usual, tmp_path):
-    with pytest.raises(DynalignError, match="cannot be read"):
-        publish(usual[0], "x", document=tmp_path / "x.md", readme=tmp_path / "README.md")
-
-
-def test_replacing_takes_the_first_pair_of_markers():
-    assert replace_between("a<x>b</x>c<x>d</x>", "<x>", "</x>", "new") == "a<x>\n\nnew\n\n</x>c<x>d</x>"

@@ -7,20 +7,21 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from dynalign.report.leaderboard_page import ranges
-from dynalign.report.leaderboard_table import Notes, Score, headlines
-from tests.report.test_page import Page
+from tests.report.pages import Page
 
 from dynalign.report import Failure, write_leaderboard
+from dynalign.report.leaderboard.page import ranges
+from dynalign.report.leaderboard.tables import Notes, Score, headlines
 from dynalign.testcases import Criterion
 
 META = {"command": "python testcase.py -m seed=0,1", "date": "2030-01-02 03:04 UTC", "torch": "2.13.0"}
 
 
-def written(folder, board, rows, **changes):
+def written(folder, board, rows, lost=(), **changes):
     arguments = {"failures": [], "meta": META, "configs": {"seed 0": "seed: 0\n"}, **changes}
-    path = write_leaderboard(folder / "out" / "report.html", board=board, rows=rows, **arguments)
-    return path.read_text(encoding="utf-8")
+    page, problems = write_leaderboard(folder / "out" / "report.html", board=board, rows=rows, **arguments)
+    assert list(problems) == list(lost)
+    return page.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def cells(html, table):
 
 def test_the_leaderboard_holds_every_score(html):
     main, toys = cells(html, 0), cells(html, 1)
-    assert [row[0][0] for row in main[1:]] == ["DSA", "CKA", "Procrustes", "mine", "DSA", "Causal"]
+    assert [row[0][0] for row in main[1:]] == ["DSA", "CKA", "Procrustes", "Mine", "DSA", "Causal"]
     assert main[1][1:] == [["0.950", "[0.931,", "0.969]"], ["&gt;", "1"], ["1.7", "ms"]]
     assert main[2][1] == ["0.900", "[0.881,", "0.919]"]
     assert main[6][1:] == [["–", "1"], ["–", "1"], ["–"]]
@@ -92,7 +93,25 @@ def test_everything_else_is_there(html):
 
 
 def test_each_metric_is_explained_once(html):
-    assert Page(html).text.count("DSA, dynamical similarity analysis") == 1
+    assert Page(html).text.count("DSA, dynamical similarity analysis DSA, DSA(rank=3) Fits") == 1
+    assert "Mine, in full Compares tea. Blind spot: Coffee." in Page(html).text
+
+
+def test_numbers_are_said_to_have_their_units(html):
+    text = Page(html).text
+    assert "DSA, DSA(rank=3), CKA, Procrustes and Causal OT: an angle divided by π/2" in text
+    assert "Mine: a number without a unit." in text
+
+
+def test_one_figure_that_fails_costs_that_figure(toys, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise KeyError("odd")
+
+    monkeypatch.setattr("dynalign.report.leaderboard.page.systems_figure", fail)
+    lost = [f"The matrix of CKA, {part}, of Toys could not be shown: KeyError: 'odd'." for part in ("matched", "fresh")]
+    page = Page(written(tmp_path, *toys({"CKA": (0.9, 0.5, 0.1)}), lost=lost))
+    assert all(sentence in page.text for sentence in lost)
+    assert len(page.all("img")) == 1
 
 
 def test_figures_are_there_with_dark_twins_and_words(html):
@@ -100,7 +119,7 @@ def test_figures_are_there_with_dark_twins_and_words(html):
     images = [image["alt"] for image in page.all("img")]
     assert len(images) == 1 + 5 * 2
     assert images[0].startswith("Toys: a line per metric")
-    assert "Heat map of the DSA (low rank) rank=3 dissimilarities of all systems, fresh." in images
+    assert "Heat map of the DSA(rank=3) dissimilarities of all systems, fresh." in images
     dark = [source for source in page.all("source") if "dark" in source["media"]]
     assert len(dark) == len(images) + 1  # curves have a narrow version as well
     assert sum(name == "details" and "open" in attributes for name, attributes in page.elements) == 1
@@ -132,7 +151,7 @@ def test_the_page_is_accessible_and_its_notes_are_found(html):
 
 def test_text_is_escaped(bare, tmp_path):
     label = "<script>alert(1)</script> [red] $x_$ |"
-    board, rows = bare({label: (0.9, 0.5, 0.1), "cka": "<img src=x onerror=alert(2)>"}, {label: ["<i>w</i>"]})
+    board, rows = bare({label: (0.9, 0.5, 0.1), "CKA": "<img src=x onerror=alert(2)>"}, {label: ["<i>w</i>"]})
     html = written(tmp_path, board, rows, meta={"command": "a='<i>'"}, configs={"<u>": "<u>"})
     assert "<script" not in html
     assert "<img" not in html
@@ -150,20 +169,20 @@ def test_hostile_labels_can_be_drawn(toys, tmp_path):
 
 
 def test_the_same_arguments_give_the_same_bytes(bare, tmp_path):
-    arguments = bare({"cka": (0.9, 0.5, 0.1), "dsa": (0.8, 0.4, 0.2)})
+    arguments = bare({"CKA": (0.9, 0.5, 0.1), "DSA": (0.8, 0.4, 0.2)})
     assert written(tmp_path, *arguments) == written(tmp_path, *arguments)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
 
 
 def test_all_cells_were_lost(toys, tmp_path):
-    board, _ = toys({"cka": "broke", "dsa": "broke"})
+    board, _ = toys({"CKA": "broke", "DSA": "broke"})
     page = Page(written(tmp_path, board, pd.DataFrame()))
     assert "2 metrics on 1 test case" in page.text
     assert not page.all("img")
 
 
 def test_nothing_was_measured(toys, tmp_path):
-    board, _rows = toys({"cka": (0.9, 0.5, 0.1)})
+    board, _rows = toys({"CKA": (0.9, 0.5, 0.1)})
     empty = dataclasses.replace(board, cases={}, scores=board.scores[:0], metrics=board.metrics[:0])
     page = Page(written(tmp_path, empty, pd.DataFrame(), failures=[Failure([], "no luck")]))
     assert "No metric has been measured" in page.text

@@ -28,19 +28,19 @@ def test_metrics_stand_in_order_with_intervals_and_time(usual):
     head = next(place for place, line in enumerate(lines) if line.split()[:1] == ["metric"])
     assert lines[head].split() == ["metric", "toy", "AUC↑", "bears", "noise↑", "per", "pair"]
     first = [line.split()[0] for line in lines[head + 2 : head + 14] if line.strip() and line[1] != " "]
-    assert first == ["dsa", "cka", "procrustes", "mine", "dsa_low_rank", "causal_ot"]
-    (at,) = [place for place, line in enumerate(lines[:20]) if line.split()[:1] == ["cka"]]
-    assert lines[at].split() == ["cka", "0.900", "0.360", "1.7", "ms"]
+    assert first == ["DSA", "CKA", "Procrustes", "Mine", "DSA(rank=3)", "Causal OT"]
+    (at,) = [place for place, line in enumerate(lines[:20]) if line.split()[:1] == ["CKA"]]
+    assert lines[at].split() == ["CKA", "0.900", "0.360", "1.7", "ms"]
     assert lines[at + 1].split() == ["[0.881,", "0.919]", "[0.341,", "0.379]"]
 
 
 def test_the_other_criteria_follow_by_test_case(usual):
     lines = printed(usual[0]).splitlines()
     below = lines[lines.index("Toys") :]
-    assert [line.split() for line in below if line.split()[:1] in (["dsa"], ["cka"], ["procrustes"])] == [
-        ["dsa", "0"],
-        ["cka", "0"],
-        ["procrustes", "0.200"],
+    assert [line.split() for line in below if line.split()[:1] in (["DSA"], ["CKA"], ["Procrustes"])] == [
+        ["DSA", "0"],
+        ["CKA", "0"],
+        ["Procrustes", "0.200"],
     ]
     assert not any("[0.1" in line for line in below)
 
@@ -49,9 +49,9 @@ def test_reasons_are_listed_once_under_their_number(usual):
     lines = printed(usual[0]).splitlines()
     assert lines.count("¹ took longer than 120 s") == 1
     assert lines.count("² not [red]today[/red] | <b>") == 1
-    lost = [line.split()[1:] for line in lines if line.split()[:1] == ["causal_ot"]]
+    lost = [line.split()[1:] for line in lines if line.split()[:1] == ["Causal OT"]]
     assert lost == [["–¹", "–¹", "–"], ["–¹"]]
-    assert ["mine", "–²"] in [line.split() for line in lines]
+    assert ["Mine", "–²"] in [line.split() for line in lines]
 
 
 def test_leaders_are_bold(usual):
@@ -93,12 +93,12 @@ def test_a_label_is_no_markup(toys, label):
 
 def test_a_long_label_is_folded(toys):
     label = "dsa " + "setting=value" * 5
-    text = printed(toys({label: (0.9, 0.5, 0.1), "cka": (0.9, np.inf, 0.1)})[0], width=80)
+    text = printed(toys({label: (0.9, 0.5, 0.1), "CKA": (0.9, np.inf, 0.1)})[0], width=80)
     assert max(map(len, text.splitlines())) <= 80
-    assert "cka" in text
+    assert "CKA" in text
 
 
 def test_nothing_was_measured(toys):
-    board, _ = toys({"cka": (0.9, 0.5, 0.1)})
+    board, _ = toys({"CKA": (0.9, 0.5, 0.1)})
     empty = dataclasses.replace(board, cases={}, scores=board.scores[:0], metrics=board.metrics[:0])
     assert printed(empty, failures=[Failure([], "no luck")]).splitlines()[:2] == ["failed (defaults)", "       no luck"]

@@ -10,7 +10,18 @@ import pytest
 from tests.report.metrics import described
 
 FACTORS = ("model", "task", "curriculum", "noise", "perturbation", "seed")
-COLUMNS = ("comparison", "run", *FACTORS, "epoch", "accuracy", "metric", "unit", "reference", "dissimilarity", "seconds")
+COLUMNS = (
+    "comparison",
+    "run",
+    *FACTORS,
+    "epoch",
+    "accuracy",
+    "metric",
+    "unit",
+    "reference",
+    "dissimilarity",
+    "seconds",
+)
 RUN_COLUMNS = ("run", *FACTORS, "epochs", "accuracy", "chance_accuracy", "ideal_accuracy", "status", "seconds", "key")
 
 Study = dict[str, Any]

@@ -2,51 +2,19 @@ from __future__ import annotations
 
 import base64
 import re
-from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
-from dynalign.report.page import duration, number
+from tests.report.pages import Page
 
 from dynalign.report import Failure, pairwise_matrix, write_report
+from dynalign.report.parts.numbers import number
 
 META = {"command": "python train.py -m model=rnn,mamba noise=0,0.1", "date": "2030-01-02 03:04 UTC", "torch": "2.13.0"}
-VOID = {"meta", "img", "br", "source", "link", "input", "hr"}
 
 
-class Page(HTMLParser):
-    """Reads a page: its text, its elements, and whether every element is closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.pieces: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.pieces.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.pieces))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-def written(path, data, **changes):
+def written(path, data, lost=(), **changes):
     arguments = {
         **data,
         "failures": [],
@@ -54,7 +22,9 @@ def written(path, data, **changes):
         "configs": {run: f"name: {run}\n" for run in data["runs"]["run"]},
         **changes,
     }
-    return write_report(path / "sweep" / "report.html", **arguments).read_text(encoding="utf-8")
+    page, problems = write_report(path / "sweep" / "report.html", **arguments)
+    assert list(problems) == list(lost)
+    return page.read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -66,14 +36,19 @@ def write(tmp_path):
 @pytest.fixture(scope="module")
 def html(study, tmp_path_factory):
     """A whole report: two models by two noises, two metrics, two failures."""
-    failures = [Failure(["model=gru", "noise=9"], "noise=9 is too much."), Failure([], "x")]
+    failures = [
+        Failure(["model=gru", "noise=9"], "noise=9 is too much."),
+        Failure([], "x"),
+        Failure(["seed=8"], "It was killed.", "killed"),
+        Failure(["seed=9"], "It was not started.", "missing"),
+    ]
     return written(tmp_path_factory.mktemp("report"), study(), failures=failures)
 
 
 @pytest.fixture
 def small(study):
     """Two runs and one metric, which is quick to draw."""
-    return study(noises=(0.0,), metrics=("dsa",))
+    return study(noises=(0.0,), metrics=("DSA",))
 
 
 def test_the_page_holds_every_run_and_every_number(study, html):
@@ -84,16 +59,16 @@ def test_the_page_holds_every_run_and_every_number(study, html):
         assert f"{run['accuracy']:.3f}" in page.text
         assert f"{run['ideal_accuracy']:.3f}" in page.text
         assert f"name: {run['run']}" in page.text
-    for metric in ("dsa", "cka"):
+    for metric in ("DSA", "CKA"):
         for value in pairwise_matrix(data["table"], metric)[1].ravel():
-            assert number(value, 4) in page.text
+            assert number(value) in page.text
     assert META["command"] in page.text
     assert "torch 2.13.0" in page.text
 
 
 def test_sentences_name_the_extremes(study, html):
     rows = study()["table"]
-    rows = rows[rows["metric"] == "dsa"]
+    rows = rows[rows["metric"] == "DSA"]
     rows = rows[(rows["comparison"] == "pairwise") & (rows["run"] != rows["reference"])].sort_values("dissimilarity")
     near, far = rows.iloc[0], rows.iloc[-1]
     text = Page(html).text
@@ -104,7 +79,7 @@ def test_sentences_name_the_extremes(study, html):
 
 def test_two_networks_have_one_distance(small, write):
     text = Page(write(small)).text
-    assert re.search(r"rnn-noise0-seed0 and mamba-noise0-seed0 are 0\.\d{3} apart\.", text)
+    assert re.search(r"rnn noise=0 seed=0 and mamba noise=0 seed=0 are 0\.\d{3} apart\.", text)
     assert "Most alike" not in text
 
 
@@ -133,7 +108,7 @@ def test_text_is_escaped(study, write):
     assert "onerror=alert(2)>" not in html
     assert "&lt;img src=x onerror=alert(2)&gt; &amp; more" in html
     page = Page(html)
-    assert "<script>alert(1)</script>-noise0-seed0" in page.text
+    assert "<script>alert(1)</script> noise=0 seed=0" in page.text
     assert "model=<b>" in page.text
     assert "'a=<i>'" in page.text
     assert not page.all("script") + page.all("b")
@@ -142,10 +117,13 @@ def test_text_is_escaped(study, write):
 
 def test_failures_are_shown_with_their_reasons(small, html, write):
     text = Page(html).text
-    assert "2 jobs failed" in text
+    assert "2 jobs failed, 1 was killed, 1 never started" in text
+    assert "seed=8 It was killed." in text
+    assert "did not succeed 4" in text
     assert "model=gru noise=9 noise=9 is too much." in text
     assert "(defaults)" in text
     assert "failed" not in Page(write(small)).text
+    assert "did not succeed" not in Page(write(small)).text
 
 
 def test_the_page_is_accessible(html):
@@ -168,7 +146,7 @@ def test_every_picture_has_a_dark_twin(html):
 
 
 def test_the_same_arguments_give_the_same_bytes(study, tmp_path):
-    one = study(models=("rnn",), noises=(0.0,), metrics=("dsa",))
+    one = study(models=("rnn",), noises=(0.0,), metrics=("DSA",))
     assert written(tmp_path, one) == written(tmp_path, one)
 
 
@@ -181,15 +159,17 @@ def test_an_old_report_is_replaced_and_nothing_else_is_left(small, tmp_path):
 
 
 def test_the_guide_explains_the_metrics_that_were_used(study, write):
-    text = Page(write(study(noises=(0.0,), metrics=("cka", "mine")))).text
+    text = Page(write(study(noises=(0.0,), metrics=("CKA", "Mine", "DSA", "DSA(rank=10)")))).text
     assert "CKA, centred kernel alignment" in text
-    assert "Blind spot:" in text
-    assert "DSA, dynamical" not in text
-    assert "mine" in text
+    assert "Mine, in full Compares tea. Blind spot: Coffee." in text
+    assert text.count("DSA, dynamical similarity analysis") == 1
+    assert "DSA, dynamical similarity analysis DSA, DSA(rank=10) Fits" in text
+    assert "Procrustes" not in text
 
 
 def test_what_all_runs_share_is_no_column(html):
-    assert "task delay_anti · curriculum full · noise on input · seed 0" in Page(html).text
+    assert "task delay_anti · curriculum full · perturbation input · seed 0" in Page(html).text
+    assert "model mamba, rnn · noise 0, 0.1 · 2030-01-02" in Page(html).text
     assert '<th scope="col">noise</th>' in html
     assert '<th scope="col">task</th>' not in html
 
@@ -203,7 +183,7 @@ def test_one_run_has_no_matrix(study, write):
 
 def test_no_run_finished(study, write):
     data = study()
-    empty = {"table": data["table"].iloc[:0], "runs": data["runs"].iloc[:0], "histories": {}}
+    empty = {**data, "table": data["table"].iloc[:0], "runs": data["runs"].iloc[:0]}
     page = Page(write(empty, failures=[Failure(["noise=9"], "too much")]))
     assert "No network finished" in page.text
     assert "noise=9 too much" in page.text
@@ -213,18 +193,13 @@ def test_no_run_finished(study, write):
 def test_a_table_without_columns_is_empty(study, write):
     data = study()
     html = write(
-        {
-            **data,
-            "runs": data["runs"].iloc[:0].drop(columns=["noise"]),
-            "table": data["table"].iloc[:0],
-            "histories": {},
-        }
+        {**data, "runs": data["runs"].iloc[:0].drop(columns=["noise"]), "table": data["table"].iloc[:0], "metrics": {}}
     )
     assert "Nothing has run yet" in html
 
 
 def test_missing_values_are_dashes(study, write):
-    data = study(metrics=("dsa",))
+    data = study(metrics=("DSA",))
     data["table"].loc[data["table"]["comparison"] == "pairwise", "dissimilarity"] = np.nan
     data["runs"].loc[0, ["accuracy", "ideal_accuracy"]] = np.nan
     page = Page(write(data, meta={}))
@@ -241,16 +216,92 @@ def test_only_learning_rows(small, write):
     assert "Training" not in page.text
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(0.12345, "0.123"), (3e-8, "3e-08"), (0.0, "0"), (np.nan, "–"), (None, "–"), (0.0006, "0.001"), (1.0, "1.000")],
-)
-def test_numbers_keep_their_order_of_magnitude(value, shown):
-    assert number(value) == shown
+def test_units_stand_at_all_numbers(study, write):
+    data = study(metrics=("DSA", "DSA(scale=radians)", "Mine"))
+    html = write(data)
+    text = Page(html).text
+    heads = [re.sub(r"<br>", " ", head) for head in re.findall(r'<th scope="col">(.*?)</th>', html)]
+    assert "DSA to initial (angle / (π/2))" in heads
+    assert "DSA(scale=radians) to initial (rad)" in heads
+    assert "Mine to initial" in heads
+    assert "DSA(scale=radians) (rad) Most alike" in text
+    assert "Mine Most alike" in text
+    assert "DSA(scale=radians) · dynamics as numbers (rad)" in text
+    assert "DSA: an angle divided by π/2" in text
+    assert "DSA(scale=radians): an angle in radians" in text
+    assert "Mine: a number without a unit." in text
+    assert "Every dissimilarity" not in text
+
+
+def test_one_unit_is_said_of_all(small, write):
+    assert "Every dissimilarity here is an angle divided by π/2" in Page(write(small)).text
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Make a figure of the report fail as no one foresaw."""
+
+    def broken(figure):
+        def fail(*_, **__):
+            raise ZeroDivisionError("a <b> of 0")
+
+        monkeypatch.setattr(f"dynalign.report.sweep.page.{figure}", fail)
+
+    return broken
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.04, "0.0 s"), (12.34, "12.3 s"), (600, "10 min"), (7500, "2 h 05 min"), (np.nan, "–")]
+    ("figure", "what", "images"),
+    [
+        ("matrix_figure", "The matrix of DSA", 2),
+        ("embedding_figure", "The map of DSA", 2),
+        ("learning_figure", "The figure of dissimilarities over learning", 2),
+    ],
 )
-def test_durations_take_a_fitting_unit(seconds, shown):
-    assert duration(seconds) == shown
+def test_one_figure_that_fails_costs_that_figure(study, write, broken, figure, what, images):
+    broken(figure)
+    sentence = f"{what} could not be shown: ZeroDivisionError: a <b> of 0."
+    page = Page(write(study(metrics=("DSA",)), lost=[sentence]))
+    assert sentence in page.text
+    assert len(page.all("img")) == images
+    assert "How to read these numbers" in page.text
+
+
+def test_factors_of_all_kinds_are_columns(study, write):
+    data = study(seeds=2)
+    hidden = pd.Series([8, 8, 16, 16, None, None, None, None], dtype=object)
+    cohs = pd.Series([[1, 23], [12, 3]] * 4)
+    runs = data["runs"].assign(**{"model.hidden": hidden, "task.cohs": cohs, "trainer.fast": [True, False] * 4})
+    factors = [*data["factors"], "model.hidden", "task.cohs", "trainer.fast"]
+    html = write({**data, "runs": runs, "factors": factors})
+    page = Page(html)
+    assert "model.hidden 8, 16, –" in page.text
+    assert "task.cohs [1,23], [12,3]" in page.text
+    for cell in ("[12,3]", "false", "16", "–"):
+        assert f"<td>{cell}</td>" in html
+    assert "nan" not in page.text.lower()
+    assert "None" not in page.text
+
+
+def test_many_levels_are_counted(study, write):
+    assert "noise 0, 0.1 · 5 levels of seed · 2030" in Page(write(study(models=("rnn",), seeds=5))).text
+
+
+def test_a_metric_of_some_runs_makes_no_gaps_for_the_others(study, write):
+    data = study(metrics=("DSA", "CKA"))
+    table = data["table"]
+    gone = (table["metric"] == "CKA") & ((table["model"] == "rnn") | table["reference"].str.startswith("rnn"))
+    html = write({**data, "table": table[~gone]})
+    networks = html[html.index('id="networks"') : html.index('id="after"')]
+    assert networks.count("<table") == 2
+    assert "–" not in networks
+    assert "CKA to" not in networks[: networks.index("</table>")].replace("<br>", " ")
+
+
+def test_what_no_run_has_is_no_column(study, write):
+    data = study()
+    html = write({**data, "runs": data["runs"].assign(ideal_accuracy=np.nan)})
+    networks = html[html.index('id="networks"') : html.index('id="after"')]
+    assert "–" not in networks
+    assert "coherence 0" not in networks
+    assert "ideal" not in networks

@@ -4,10 +4,12 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from dynalign.report import Failure, pairwise_matrix, print_summary
+from dynalign.report.parts.numbers import number
 
 
 @pytest.fixture
@@ -21,6 +23,8 @@ def printed():
             table=data["table"],
             failures=failures,
             paths={"table": Path("out/table.csv"), "report": Path("out/report.html")} if paths is None else paths,
+            factors=data["factors"],
+            metrics=data["metrics"],
         )
         return stream.getvalue()
 
@@ -28,9 +32,9 @@ def printed():
 
 
 def test_four_runs_fit_one_screen(study, printed):
-    data = study(metrics=("dsa", "cka", "procrustes"))
+    data = study(metrics=("DSA", "CKA", "Procrustes"))
     lines = printed(data).splitlines()
-    assert len(lines) <= 20
+    assert len(lines) <= 22
     assert max(map(len, lines)) <= 100
     for run in data["runs"]["run"]:
         (line,) = [line for line in lines if run in line]
@@ -41,12 +45,12 @@ def test_four_runs_fit_one_screen(study, printed):
 
 def test_pairs_are_shown_by_place(study, printed):
     data = study()
-    _, matrix = pairwise_matrix(data["table"], "dsa")
+    _, matrix = pairwise_matrix(data["table"], "DSA")
     lines = printed(data).splitlines()
     head = next(line for line in lines if "1–2" in line)
     assert head.split() == ["metric", "1–2", "1–3", "1–4", "2–3", "2–4", "3–4"]
-    row = next(line for line in lines[lines.index(head) :] if line.split()[:1] == ["dsa"])
-    assert row.split()[1:] == [f"{matrix[i, j]:.3f}" for i in range(4) for j in range(i + 1, 4)]
+    row = next(line for line in lines[lines.index(head) :] if line.split()[:1] == ["DSA"])
+    assert row.split()[1:] == [number(matrix[i, j]) for i in range(4) for j in range(i + 1, 4)]
 
 
 @pytest.mark.parametrize(("seeds", "pairs"), [(3, True), (4, False)])
@@ -68,11 +72,12 @@ def test_failures_keep_brackets_and_come_before_the_paths(study, printed):
     lines = text.splitlines()
     at = lines.index("failed model=[a] noise=9")
     assert lines[at + 1].strip() == "noise=9 is [red]too much[/red]."
+    assert lines[-3] == "1 job failed; the same command again computes only what is missing."
     assert lines[-2:] == ["table  out/table.csv", "report out/report.html"]
 
 
 def test_names_in_brackets_are_no_markup(study, printed):
-    assert "[bold]-noise0-seed0" in printed(study(models=("[bold]",), noises=(0.0,)))
+    assert "[bold] noise=0 seed=0" in printed(study(models=("[bold]",), noises=(0.0,)))
 
 
 def test_long_paths_stay_on_one_line(study, printed):
@@ -82,7 +87,7 @@ def test_long_paths_stay_on_one_line(study, printed):
 
 def test_nothing_finished(study, printed):
     data = study()
-    empty = {"table": data["table"].iloc[:0], "runs": data["runs"].iloc[:0]}
+    empty = {**data, "table": data["table"].iloc[:0], "runs": data["runs"].iloc[:0]}
     assert printed(empty, [Failure([], "no luck")]).splitlines()[:2] == ["failed (defaults)", "       no luck"]
 
 
@@ -91,17 +96,53 @@ def test_one_run_without_numbers(study, printed):
     data["table"]["dissimilarity"] = np.nan
     data["runs"]["ideal_accuracy"] = np.nan
     text = printed(data)
-    assert "0.900/–" in text
+    assert "0.900 " in text
+    assert "0.900/" not in text
     assert "against each other" not in text
     assert "nan" not in text
 
 
 def test_many_metrics_are_all_shown_and_nothing_is_cut(study, printed):
-    metrics = ("dsa", "cka", "procrustes", "cca", "svcca", "pwcca", "rsa", "soft_matching", "causal_ot")
+    metrics = ("DSA", "CKA", "Procrustes", "CCA", "SVCCA", "PWCCA", "RSA", "Soft_matching", "DSA(rank=10)")
     lines = printed(study(metrics=metrics)).splitlines()
     assert max(map(len, lines)) <= 100
-    for run in ("rnn-noise0-seed0", "mamba-noise0.1-seed0"):
+    for run in ("rnn noise=0 seed=0", "mamba noise=0.1 seed=0"):
         first, second = (line.split() for line in lines if run in line)
         assert first[-3:] == ["trained", "12.3", "s"], lines
-        assert len(first) + len(second) == 2 * 2 + 2 + len(metrics) + 3
-    assert any(line.split()[:1] == ["soft_matching"] for line in lines)
+        assert len(first) + len(second) == 2 * 4 + 2 + len(metrics) + 3
+    assert any(line.split()[:1] == ["Soft_matching"] for line in lines)
+
+
+def test_the_legend_says_what_varied_and_in_which_units(study, printed):
+    text = " ".join(printed(study(metrics=("DSA(scale=radians)", "CKA", "Mine"), seeds=7)).split())
+    assert text.startswith("varied: model mamba, rnn; noise 0, 0.1; seed (7 levels) accuracy/the ideal observer's; ")
+    assert (
+        "; DSA(scale=radians) (dynamics, rad), CKA (geometry, angle / (π/2)), Mine (geometry): "
+        "dissimilarity to initial (0 is the same)"
+    ) in text
+
+
+def test_runs_that_lack_a_metric_have_a_table_without_it(study, printed):
+    data = study()
+    table = data["table"]
+    gone = (table["metric"] == "CKA") & ((table["model"] == "rnn") | table["reference"].str.startswith("rnn"))
+    text = printed({**data, "table": table[~gone]})
+    assert " –" not in text
+    heads = [line.split() for line in text.splitlines() if line.split()[:1] == ["#"]]
+    assert heads == [
+        ["#", "run", "accuracy", "epochs", "DSA", "status", "time"],
+        ["#", "run", "accuracy", "epochs", "DSA", "CKA", "status", "time"],
+    ]
+    lines = text.splitlines()
+    (place,) = [i for i, line in enumerate(lines) if line.split() == ["metric", "3–4"]]
+    assert lines[place + 2].split()[0] == "CKA"
+
+
+def test_two_references_are_told_apart(study, printed):
+    data = study(metrics=("DSA",))
+    learning = data["table"][data["table"]["comparison"] == "learning"]
+    data["table"] = pd.concat([learning, learning.assign(reference="previous", dissimilarity=0.25)])
+    text = printed(data)
+    assert "dissimilarity to initial, previous" in text
+    row = next(line for line in text.splitlines() if "rnn noise=0 seed=0" in line)
+    assert row.split()[5:8] == ["4", "0.400", "0.250"]

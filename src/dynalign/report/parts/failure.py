@@ -57,7 +57,8 @@ def print_ending(console: Console, *, failures: Sequence[Failure], paths: Mappin
         )
         console.print(f"{'':<{width}} {escape(failure.reason)}", soft_wrap=True, highlight=False)
     if failures:
-        console.print(f"{tally(failures)}; the same command again computes only what is missing.", highlight=False)
+        again = "the same command again computes only what is missing"
+        console.print(f"{tally(failures)}; {again}.", soft_wrap=True, highlight=False)
     width = max((len(name) for name in paths), default=0)
     for name, path in paths.items():
         console.print(f"[bold]{escape(name):<{width}}[/] {escape(str(path))}", soft_wrap=True, highlight=False)

@@ -127,9 +127,11 @@ def _numbers(runs: pd.DataFrame, metrics: Mapping[str, Description]) -> list[tup
     """Return the few numbers at the top of the page, each with its caption."""
     shown = [(str(len(runs)), "network finished" if len(runs) == 1 else "networks finished")]
     if len(runs):
-        best = (runs["accuracy"] / runs["ideal_accuracy"]).astype(float).median()
-        if math.isfinite(best):
-            shown.append((f"{best:.0%}", "of the ideal observer's accuracy" + (", median" if len(runs) > 1 else "")))
+        shares = (runs["accuracy"] / runs["ideal_accuracy"]).astype(float).dropna()
+        if len(shares):
+            shown.append(
+                (f"{shares.median():.0%}", "of the ideal observer's accuracy" + (", median" if len(runs) > 1 else ""))
+            )
         shown.append((duration(float(runs["seconds"].sum())), "of computing"))
     if metrics:
         few = len(metrics) <= _LISTED
