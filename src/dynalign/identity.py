@@ -110,6 +110,12 @@ def target_of(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def locate(target: str) -> Any:
+    """Return what ``module.Class`` names; it imports the module."""
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 def describe(thing: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object as data: its class and settings."""
     return {"target": target_of(type(thing)), "settings": dict(settings)}
@@ -120,5 +126,4 @@ def rebuild(description: Mapping[str, Any]) -> Any:
 
     It imports what the description names, so it is for what this program itself has written, not for files of others.
     """
-    module, _, name = str(description["target"]).rpartition(".")
-    return getattr(importlib.import_module(module), name)(**description["settings"])
+    return locate(str(description["target"]))(**description["settings"])

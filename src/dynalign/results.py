@@ -210,8 +210,9 @@ class Sweep:
 
     @property
     def factors(self) -> list[str]:
-        """What is not the same in all finished jobs."""
-        return varying([result.factors for result in self.finished])
+        """What is not the same in all finished jobs, other than as a consequence of what else is not."""
+        told = {name for result in self.finished for name in result.told}
+        return [name for name in varying([result.factors for result in self.finished]) if name in told]
 
     @property
     def metrics(self) -> dict[str, Description]:

@@ -19,9 +19,9 @@ def write_table(table: pd.DataFrame, folder: Path, stem: str) -> dict[str, Path]
 
 def _one_kind(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose columns hold values of one kind each, as Parquet wants them: mixed ones become text."""
-    mixed = {}
+    whole = table.copy(deep=False)
     for name in table.select_dtypes(object):
         kinds = {type(value) for value in table[name] if value is not None and value == value}
         if len(kinds) > 1 and not kinds <= {int, float}:
-            mixed[name] = [None if value is None or value != value else str(value) for value in table[name]]
-    return table.assign(**mixed)
+            whole[name] = [None if value is None or value != value else str(value) for value in table[name]]
+    return whole

@@ -6,11 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
-
 from dynalign.cli.schema import TARGET, join
 from dynalign.errors import DynalignError
+from dynalign.identity import locate
 
 _ARGUMENT = re.compile(r"(\w+)=")
 
@@ -26,14 +24,20 @@ def build(path: str, node: Mapping[str, Any], aliases: Mapping[str, str] | None 
         Config paths that take their value from another one, which is then the one to name.
     """
     try:
-        return instantiate(dict(node), _convert_="all", **arguments)
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, DynalignError):
-            raise DynalignError(located(path, node, str(cause), aliases)) from None
-        if isinstance(cause, TypeError) and "missing" in str(cause):
-            raise DynalignError(f"{path} ({node[TARGET]}) lacks a setting: {cause}.") from cause
-        raise cause if cause is not None else error from None
+        return _made(node, **arguments)
+    except DynalignError as error:
+        raise DynalignError(located(path, node, str(error), aliases)) from None
+    except TypeError as error:
+        if "missing" in str(error):
+            raise DynalignError(f"{path} ({node[TARGET]}) lacks a setting: {error}.") from error
+        raise
+
+
+def _made(node: Mapping[str, Any], **arguments: Any) -> Any:
+    """Call the target of a node, and first those of the nodes in it."""
+    inner = {name: _made(each) if isinstance(each, Mapping) and TARGET in each else each for name, each in node.items()}
+    settings = {name: value for name, value in inner.items() if not name.startswith("_")}
+    return locate(str(node[TARGET]))(**{**settings, **arguments})
 
 
 def located(path: str, node: Mapping[str, Any], sentence: str, aliases: Mapping[str, str] | None = None) -> str:
@@ -47,4 +51,4 @@ def located(path: str, node: Mapping[str, Any], sentence: str, aliases: Mapping[
 
 def classes_of(*nodes: Mapping[str, Any] | None) -> tuple[type, ...]:
     """Return the classes that nodes name."""
-    return tuple(get_object(node[TARGET]) for node in nodes if node is not None)
+    return tuple(locate(node[TARGET]) for node in nodes if node is not None)

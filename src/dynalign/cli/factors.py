@@ -53,7 +53,8 @@ def factors_of(config: DictConfig, plain: Mapping[str, Any], settings: Any, with
     gone = {key: None for key in told if key not in choices and key not in values}
     kept = {group: choice for group, choice in choices.items() if group not in without}
     everything = {**kept, **gone, **values}
-    return Factors(everything, [key for key in everything if key in told])
+    order = sorted(everything, key=lambda key: (key not in kept, "." in key))  # choices, plain values, the rest
+    return Factors({key: everything[key] for key in order}, [key for key in order if key in told])
 
 
 def _composed(name: str, search: list[str], words: list[str]) -> DictConfig:
@@ -61,17 +62,17 @@ def _composed(name: str, search: list[str], words: list[str]) -> DictConfig:
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:
-    bare = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     return completed(bare, {})
 
 
 def _search_path(settings: Any) -> list[str]:
     """Return an override for the folders that were added to Hydra's search path, whichever way."""
-    paths = [
-        source.path if str(source.path).startswith(f"{source.schema}://") else f"{source.schema}://{source.path}"
-        for source in settings.runtime.config_sources
-        if source.provider not in ("hydra", "main", "schema")
-    ]
+    paths = []
+    for source in settings.runtime.config_sources:
+        if source.provider not in ("hydra", "main", "schema"):
+            path = str(source.path)
+            paths.append(path if "://" in path else f"{source.schema}://{path}")
     return [f"hydra.searchpath=[{','.join(paths)}]"] if paths else []
 
 

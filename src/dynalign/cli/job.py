@@ -26,6 +26,7 @@ from dynalign.training import REFERENCES, RunSpec
 NAMELESS = ("metric", "logger", "store", "experiment", "objective", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
 _OBSERVER = "dissimilarity"
+_GIVEN = {"seed", "n_inputs", "n_actions"}  # what every model is told by its run
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,11 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     aliases = aliases_of(config)
     check_top(config)
     plain = completed(config, config_files(settings.runtime.choices, config))
+    plain["noise"] = as_written(config.noise)
     perturbation: Perturbation = build("perturbation", plain["perturbation"], aliases)
     metrics = build_metrics(plain.get("metric") or {})
     representation = _representation(plain["representation"], perturbation, metrics, aliases)
-    spec = _spec(plain, perturbation, aliases)
+    spec = _spec(plain, perturbation, aliases, config.model)
     store = store_of(plain, settings)
     return Job(
         plain=plain,
@@ -158,6 +160,11 @@ def check_top(config: DictConfig) -> None:
         raise DynalignError("reference must be initial, previous, final, or the key of a run in the store.")
 
 
+def as_written(number: float) -> float:
+    """Return a number as a person would write it: 1 rather than 1.0, so that both are the same."""
+    return int(number) if float(number).is_integer() else float(number)
+
+
 def store_of(plain: Mapping[str, Any], settings: Any) -> RunStore:
     """Return the store of a config; a relative path starts where the command was typed."""
     return RunStore(Path(settings.runtime.cwd) / str(plain["store"]))
@@ -176,14 +183,18 @@ def _representation(
     return representation
 
 
-def _spec(plain: Mapping[str, Any], perturbation: Perturbation, aliases: Mapping[str, str]) -> RunSpec:
+def _spec(
+    plain: Mapping[str, Any], perturbation: Perturbation, aliases: Mapping[str, str], written: DictConfig
+) -> RunSpec:
     """Return what is to be trained; its config holds what determines the network, and nothing else."""
     noisy = perturbation.acts_on_network and perturbation.std > 0
     others = {name: node for name, node in (plain.get("callbacks") or {}).items() if name != _OBSERVER}
     curriculum = {name: value for name, value in plain["curriculum"].items() if name != "name"}
+    for name in _GIVEN & set(written):
+        raise DynalignError(f"model.{name} follows from the rest of the config; set seed or task instead.")
     config = {
         "task": plain["task"],
-        "model": plain["model"],
+        "model": {name: value for name, value in plain["model"].items() if name not in _GIVEN},
         "curriculum": curriculum,
         "perturbation": plain["perturbation"] if noisy else None,
         "training": plain["trainer"],
@@ -249,5 +260,5 @@ def _every(config: DictConfig, plain: Mapping[str, Any], checkpoint_every: int) 
 def _objective(typed: Any, metrics: Sequence[Metric]) -> str | None:
     known = ["accuracy", *(f"dissimilarity/{metric.key}" for metric in metrics)]
     if typed is None or typed in known:
-        return typed
+        return None if typed is None else str(typed)
     raise DynalignError(f"objective={typed} is nothing that this job measures; {suggestion(typed, known)}")

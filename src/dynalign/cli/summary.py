@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rich.progress import Progress
 from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
 from dynalign.cli.save import save_all
-from dynalign.identity import rebuild
+from dynalign.identity import locate, rebuild
 from dynalign.report import Failure, print_summary, sweep_figures, write_report
 from dynalign.results import NUMBERS, Sweep, labelled
 from dynalign.store import Run, RunStore
@@ -27,7 +26,7 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     opened = _open(sweep)
     pairs = _compare(sweep, opened, console)
     learning = sweep.table()
-    table = pd.concat([part for part in (learning, pairs) if len(part)] or [learning], ignore_index=True)
+    table = pd.concat([part for part in (learning, pairs) if len(part)] or [pairs], ignore_index=True)
     runs = _with_own_distances(sweep.runs(), pairs)
     paths = write_table(table, sweep.folder, "dissimilarities")
     failures = [Failure(each.overrides, each.reason, each.status) for each in sweep.lost]  # type: ignore[arg-type]
@@ -45,12 +44,12 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     problems += [problem for problem in report.problems if problem not in problems]
     if len(runs) > 1:
         apart = pairs[pairs["run"] != pairs["reference"]]
-        means = apart.groupby("metric")["dissimilarity"].mean() if len(apart) else {}
+        means = {str(metric): part["dissimilarity"].mean() for metric, part in apart.groupby("metric")}
         problems += log_summary(
             sweep,
             tables={"runs": runs, "dissimilarities": table},
             figures=figures,
-            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in dict(means).items()},
+            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
     return problems
@@ -75,7 +74,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
                 opened[name],
                 rebuild(result.details["representation"]),
                 [rebuild(metric) for metric in result.details["metrics"]],
-                tuple(_class(target) for target in result.details["classes"]),
+                tuple(locate(target) for target in result.details["classes"]),
             )
         )
     if not networks:
@@ -83,19 +82,14 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
     store = RunStore(Path(sweep.finished[0].details["store"]))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         rows = compare_trained(networks, store, progress=_reporter(bar))
-    for reason in sorted({f"{row.metric}: {row.reason}" for row in rows.itertuples() if row.reason}):
+    for reason in sorted(
+        {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
+    ):
         console.print(f"[yellow]No distance[/] by {reason}", soft_wrap=True)
     parts = [
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def _class(target: str) -> type:
-    module, _, name = target.rpartition(".")
-    kind = getattr(importlib.import_module(module), name)
-    assert isinstance(kind, type)
-    return kind
 
 
 def _reporter(bar: Progress) -> Callable[[str, int, int], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,14 +17,14 @@ from dynalign.cli.entry import Command, group_of, run_command
 from dynalign.cli.job import Job, build_job
 from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
-from dynalign.loggers import LoggedRun, RunInfo, start_all
+from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance
 from dynalign.networks import States
 from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
 from dynalign.tables import write_table
-from dynalign.training import DissimilarityCallback, TaskModule, loggable, obtain
+from dynalign.training import DissimilarityCallback, TaskModule, log_names, loggable, obtain
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
         metrics={metric.label: asdict(metric.describe()) for metric in job.metrics},
         details=job.details,
     )
-    logged = start_all(job.loggers, _info(job, result, group_of(settings)))
+    logged = LoggedRuns(job.loggers, _info(job, result, group_of(settings)))
     done = False
     try:
         callback = _callback(job) if job.watched else None
@@ -53,7 +53,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
                 job.store,
                 dissimilarity=callback,
                 observers=[bar.callback],
-                loggers=[each.lightning for each in logged],
+                loggers=logged.lightning,
             )
             bar.done(run, status)
         numbers = measure_over_learning(
@@ -78,8 +78,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
         }
         done = True
     finally:
-        for each in logged:
-            each.finish(_summary(facts, status, numbers, job) if done else {}, failed=not done)
+        logged.finish(_summary(facts, status, numbers, job) if done else {}, failed=not done)
     return replace(
         result, status=status, facts=facts, table="dissimilarities.parquet", value=_value(job, facts, numbers)
     )
@@ -136,9 +135,9 @@ def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]
     return found
 
 
-def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: Sequence[LoggedRun], *, again: bool) -> None:
+def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again: bool) -> None:
     """Log what the loggers have not been given while the network trained, as it would have been."""
-    keys = {metric.label: f"dissimilarity/{key}" for metric, key in zip(job.metrics, _log_keys(job), strict=True)}
+    keys = {label: f"dissimilarity/{name}" for label, name in log_names(job.metrics).items()}
     late = job.reference == "final"  # known only at the end
     if not (again or late):
         return
@@ -147,15 +146,8 @@ def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: Sequence[LoggedRun],
         here = known[known["epoch"] == row["epoch"]]
         values = {keys[label]: value for label, value in zip(here["metric"], here["dissimilarity"], strict=True)}
         history = loggable({str(name): value for name, value in row.items()}) if again else {}
-        for each in logged:
-            if history or values:
-                each.lightning.log_metrics({**history, **values, "epoch": row["epoch"]}, step=int(row["step"]))
-
-
-def _log_keys(job: Job) -> list[str]:
-    """Return what metrics are called in logs: their names, or where a name is not enough, their keys."""
-    names = [metric.name for metric in job.metrics]
-    return [metric.name if names.count(metric.name) == 1 else metric.key for metric in job.metrics]
+        if history or values:
+            logged.log({**history, **values, "epoch": row["epoch"]}, int(row["step"]))
 
 
 def _final(job: Job, numbers: pd.DataFrame) -> dict[str, float]:

@@ -22,13 +22,6 @@ from dynalign.report.sweep.page import write_report
 from dynalign.report.sweep.table import pairwise_matrix
 from dynalign.report.sweep.terminal import print_summary
 
-
-def __getattr__(name: str) -> object:
-    from dynalign.report import wandb_runs
-
-    return getattr(wandb_runs, name)
-
-
 __all__ = [
     "Failure",
     "Problem",

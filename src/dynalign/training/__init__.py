@@ -1,6 +1,6 @@
 """Training: Lightning module and data, curricula, checkpoint callbacks, and runs that are found again."""
 
-from dynalign.training.callbacks import CheckpointCallback, DissimilarityCallback, loggable
+from dynalign.training.callbacks import CheckpointCallback, DissimilarityCallback, log_names, loggable
 from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.fit import Training, fit
 from dynalign.training.module import TaskModule, decisions
@@ -21,6 +21,7 @@ __all__ = [
     "Training",
     "decisions",
     "fit",
+    "log_names",
     "loggable",
     "obtain",
 ]

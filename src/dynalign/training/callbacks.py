@@ -100,7 +100,8 @@ class DissimilarityCallback(CheckpointCallback):
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:
         """Record the states and compare them."""
         values = self.tracker.add(epoch, self._record(module, epoch))
-        named = {f"dissimilarity/{metric}": value for metric, value in values.items()}
+        names = log_names(self.tracker.metrics)
+        named = {f"dissimilarity/{names[label]}": value for label, value in values.items()}
         for name, value in named.items():
             trainer.callback_metrics[name] = torch.tensor(value)
         if named:
@@ -132,6 +133,12 @@ class DissimilarityCallback(CheckpointCallback):
             module.train(training)
         array: States = states.detach().cpu().numpy() if isinstance(states, Tensor) else states
         return array
+
+
+def log_names(metrics: Sequence[Metric]) -> dict[str, str]:
+    """Return what metrics are called in logs, by label: their names, or where a name is not enough, their keys."""
+    names = [metric.name for metric in metrics]
+    return {metric.label: metric.name if names.count(metric.name) == 1 else metric.key for metric in metrics}
 
 
 def _output_of(module: nn.Module, name: str, inputs: Tensor) -> Tensor:

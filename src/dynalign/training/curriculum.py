@@ -32,12 +32,16 @@ class Curriculum:
         Rules of the second phase; none for a network that is left as it is.
     freeze : bool
         Whether only the input weights learn in the second phase.
+    target : str, optional
+        Rule on which accuracy is measured; by default the last one that is trained, and for a network that is left as
+        it is the task's last.
     """
 
     name: str
     pretrain: Sequence[str] = field(default_factory=tuple)
     train: Sequence[str] = ("delay_anti",)
     freeze: bool = False
+    target: str | None = None
 
     def phases(self) -> list[Phase]:
         """Return the phases that have rules, in order."""
@@ -46,6 +50,11 @@ class Curriculum:
             Phase("train", tuple(self.train), frozen=self.freeze),
         ]
         return [phase for phase in both if phase.rules]
+
+    def asks(self, task: Task) -> str:
+        """Return the rule on which accuracy is measured."""
+        trained = [rule for phase in self.phases() for rule in phase.rules]
+        return self.target or (trained or list(task.rules))[-1]
 
     def check(self, task: Task) -> None:
         """Refuse rules that the task does not have.
@@ -59,6 +68,10 @@ class Curriculum:
             for rule in phase.rules:
                 if rule not in task.rules:
                     raise DynalignError(
-                        f"curriculum={self.name} asks for rule {rule} in {phase.name}, which task={task.name} does "
-                        f"not have; its rules are {', '.join(task.rules)}."
+                        f"{phase.name} has the rule {rule}, which {task.name} does not have; its rules are "
+                        f"{', '.join(task.rules)}."
                     )
+        if self.target is not None and self.target not in task.rules:
+            raise DynalignError(
+                f"target={self.target} is no rule of {task.name}; its rules are {', '.join(task.rules)}."
+            )

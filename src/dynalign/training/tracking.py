@@ -65,7 +65,7 @@ class DissimilarityTracker:
         components: int | None = 20,
         basis: Basis = "own",
     ) -> None:
-        names = [metric.name for metric in metrics]
+        names = [metric.key for metric in metrics]
         if not names or len(set(names)) < len(names):
             raise DynalignError(f"Give at least one metric, and each once; got {names}.")
         if isinstance(reference, str) and reference not in REFERENCES:
@@ -158,8 +158,8 @@ class DissimilarityTracker:
             value = metric(*self._pair(current, reference))
         except (DynalignError, RuntimeError, np.linalg.LinAlgError) as error:
             reason = str(error)
-            warnings.warn(f"No {metric.name} at epoch {epoch}: {reason}", DissimilarityWarning, stacklevel=4)
-        return Record(epoch, metric.name, value, time.perf_counter() - start, reason)
+            warnings.warn(f"No {metric.label} at epoch {epoch}: {reason}", DissimilarityWarning, stacklevel=4)
+        return Record(epoch, metric.label, value, time.perf_counter() - start, reason)
 
 
 def _tensor(states: States) -> torch.Tensor:
