@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+import pickle
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
 from dynalign.errors import DynalignError
-from dynalign.store import RunStore, key_of, read_json, write_atomically, write_json
-
-
-def test_key_depends_on_content_alone() -> None:
-    assert key_of({"a": 1, "b": [1.5, None]}) == key_of({"b": [1.5, None], "a": 1})
-    assert key_of({"a": 1}) != key_of({"a": 2})
-    with pytest.raises(DynalignError, match="has no key"):
-        key_of({"a": object()})
+from dynalign.store import RunStore, read_json, weights_file, write_atomically, write_json
 
 
 def test_a_run_appears_when_it_is_finished(tmp_path: Path) -> None:
@@ -88,13 +85,81 @@ def test_files_are_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert read_json(tmp_path / "missing") is None
 
 
-def test_match(tmp_path: Path) -> None:
+def finished(store: RunStore, key: str, epochs: int = 2) -> None:
+    with store.writing(key) as folder:
+        assert folder is not None
+        history = pd.DataFrame({"epoch": range(epochs), "accuracy": 0.5})
+        history.to_csv(folder / "history.csv", index=False)
+        write_json(folder / "config.json", {"seed": 0})
+        write_json(folder / "run.json", {"seconds": 1.5})
+        for epoch in range(epochs):
+            path = weights_file(folder, epoch)
+            path.parent.mkdir(exist_ok=True)
+            torch.save({"w": torch.full((2,), float(epoch))}, path)
+
+
+def test_a_run_is_opened_by_the_start_of_its_key(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     for key in ("a" * 16, "ab" * 8):
-        with store.writing(key):
-            pass
-    assert store.match("ab").name == "ab" * 8
-    with pytest.raises(DynalignError, match="fits 2 finished runs"):
-        store.match("a")
-    with pytest.raises(DynalignError, match=r"fits no finished run .*aaaa"):
-        store.match("zz")
+        finished(store, key)
+    run = store.open("ab")
+    assert (run.key, run.epochs, run.config, run.seconds) == ("ab" * 8, [0, 1], {"seed": 0}, 1.5)
+    assert run.weights(1)["w"].tolist() == [1.0, 1.0]
+    with pytest.raises(DynalignError, match=r"has no checkpoint 7; it has \[0, 1\]"):
+        run.weights(7)
+    with pytest.raises(DynalignError, match="a fits 2 finished runs"):
+        store.open("a")
+    with pytest.raises(DynalignError, match=r"zz fits no finished run .*aaaa"):
+        store.open("zz")
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.json", "history.csv"])
+@pytest.mark.parametrize("content", [None, "", "[]", "{oh"])
+def test_a_damaged_run_is_named(tmp_path: Path, name: str, content: str | None) -> None:
+    store = RunStore(tmp_path)
+    finished(store, "a" * 16)
+    path = tmp_path / ("a" * 16) / name
+    path.unlink() if content is None else path.write_text(content)
+    if name == "history.csv" and content in ("[]", "{oh"):
+        path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DynalignError, match=r"cannot be read .*delete its run's folder"):
+        store.open("a")
+
+
+class Hostile:
+    """Whoever unpickles it runs code."""
+
+    def __reduce__(self) -> tuple:
+        return print, ("code of a stranger",)
+
+
+def test_weights_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = RunStore(tmp_path)
+    finished(store, "a" * 16)
+    weights_file(tmp_path / ("a" * 16), 0).write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(DynalignError, match=r"epoch-0000.pt cannot be read"):
+        store.open("a").weights(0)
+    assert "stranger" not in capsys.readouterr().out
+
+
+def test_measurements_are_found_again_by_others(tmp_path: Path) -> None:
+    group = {"metric": "dsa"}
+    RunStore(tmp_path).add_measured(group, {"a": (0.5, 1.0), "b": (math.nan, 1.0)})
+    RunStore(tmp_path).add_measured(group, {"c": (0.25, 2.0)})
+    assert RunStore(tmp_path).measured(group) == {"a": (0.5, 1.0), "c": (0.25, 2.0)}  # a failure is no measurement
+    assert RunStore(tmp_path).measured({"metric": "cka"}) == {}
+
+
+def test_damaged_measurements_are_measured_again(tmp_path: Path) -> None:
+    group = {"metric": "dsa"}
+    RunStore(tmp_path).add_measured(group, {"a": (0.5, 1.0), "b": (0.75, 1.0)})
+    (path,) = tmp_path.rglob("*.jsonl")
+    first, _ = path.read_text().splitlines()
+    path.write_text(f'{first}\n{{"key": "b", "dissim\nnull\n{{"key": "d", "dissimilarity": NaN, "seconds": 1}}')
+    assert RunStore(tmp_path).measured(group) == {"a": (0.5, 1.0)}
+
+
+def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DynalignError, match="cannot be made"):
+        RunStore(tmp_path / "file" / "store")

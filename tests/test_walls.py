@@ -12,21 +12,26 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dynalign"
 FLOORS = {
     "errors": 0,
+    "identity": 1,
     "metrics": 1,
-    "store": 1,
     "tasks": 1,
     "models": 1,
     "perturbations": 1,
     "attractors": 1,
     "statistics": 1,
-    "representations": 2,
-    "training": 3,
-    "testcases": 3,
-    "studies": 4,
-    "report": 4,
-    "cli": 5,
+    "store": 2,
+    "networks": 2,
+    "representations": 3,
+    "results": 3,
+    "tables": 3,
+    "training": 4,
+    "loggers": 4,
+    "testcases": 4,
+    "studies": 5,
+    "report": 5,
+    "cli": 6,
 }
-OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "report", "pytorch_lightning": "training"}
+OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
 
 
 def imports(path: Path) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dynalign.cli.overrides import check_overrides
 from dynalign.report.metric_texts import METRICS
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
@@ -12,7 +13,6 @@ from omegaconf import OmegaConf
 
 from dynalign.cli import ROOT, testcase
 from dynalign.cli.job import build_job
-from dynalign.cli.overrides import check_overrides
 from dynalign.cli.schema import check_config
 from dynalign.errors import DynalignError
 

@@ -13,7 +13,7 @@ from tests.testcases.tables import TINY, by_hand, chance, table
 
 from dynalign.attractors import FAMILIES
 from dynalign.metrics import CKA
-from dynalign.testcases import Families, LostError, as_rows, measure
+from dynalign.testcases import Families, LostError, as_rows, measure_material
 from dynalign.testcases.families import FRESH, MATCHED, family_of
 
 CASE = Families()
@@ -74,7 +74,7 @@ def test_worked_by_hand(part: str, suffix: str) -> None:
 
 
 def test_a_metric_that_knows_the_families_is_perfect() -> None:
-    rows = as_rows(measure(Oracle(), MATERIAL), metric="oracle", case="families", seed=0)
+    rows = as_rows(measure_material(Oracle(), MATERIAL), metric="oracle", case="families", seed=0)
     for criterion in CRITERIA:
         found = CASE.judge(criterion, rows)
         best = 1.0 if criterion.startswith("auc") else np.inf

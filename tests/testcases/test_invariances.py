@@ -13,7 +13,7 @@ from tests.testcases.tables import TINY, by_hand, chance, table
 from dynalign.attractors import middle
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA, Metric, Procrustes
-from dynalign.testcases import Invariances, LostError, as_rows, measure
+from dynalign.testcases import Invariances, LostError, as_rows, measure_material
 from dynalign.testcases.invariances import DIFFERENT, bent
 from dynalign.testcases.protocol import spread
 
@@ -136,7 +136,7 @@ def test_a_metric_that_knows_is_invariant_and_random_numbers_are_not() -> None:
     ids=lambda value: value.name if isinstance(value, Metric) else "",
 )
 def test_metrics_have_the_invariances_of_their_formulas(metric: Metric, invariant: set[str], lost: set[str]) -> None:
-    rows = as_rows(measure(metric, CASE.material(THREE, 0)), metric=metric.name, case=CASE.name, seed=0)
+    rows = as_rows(measure_material(metric, CASE.material(THREE, 0)), metric=metric.name, case=CASE.name, seed=0)
     for name in NAMES:
         if name in lost:
             with pytest.raises(LostError, match="needs the same trials and time steps in both"):

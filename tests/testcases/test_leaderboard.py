@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from tests.testcases.tables import table
 
+from dynalign.metrics import Description
 from dynalign.statistics import Estimate, mean
 from dynalign.testcases import (
     Cell,
@@ -71,11 +72,15 @@ def cell(
         comparisons = [Comparison(str(k), str(k), part, 0.0, True, str(k), str(k)) for k in range(len(numbers))]
         numbers_of = iter(numbers)
         rows.append(table(comparisons, lambda _, numbers_of=numbers_of: next(numbers_of), seed=seed))
-    return Cell(metric, case or Means(), seed, pd.concat(rows), pairs=10, seconds=1.0, **facts)
+    return Cell(metric, case or Means(), seed, pd.concat(rows), about(metric), pairs=10, seconds=1.0, **facts)
+
+
+def about(metric: str) -> Description:
+    return Description(metric, metric, "none", metric, "It measures.", "", "geometry")
 
 
 def lost(metric: str, reason: str, seed: int = 0) -> Cell:
-    return Cell(metric, Means(), seed, table([], lambda _: 0.0), lost=reason)
+    return Cell(metric, Means(), seed, table([], lambda _: 0.0), about(metric), lost=reason)
 
 
 def parts(big: float, small: float, aside: float = 0.0) -> dict[str, float]:
@@ -219,10 +224,21 @@ def test_differences_are_antisymmetric_and_of_headline_criteria() -> None:
 
 def test_facts_of_every_metric() -> None:
     cells = [
-        Cell("a", Means(), 0, cell("a", parts(1, 1)).rows, pairs=10, seconds=2.0, warnings=["short", "long"]),
-        Cell("a", Means(), 1, cell("a", parts(1, 1), seed=1).rows, pairs=30, seconds=4.0, warnings=["long", "odd"]),
-        Cell("b", Means(), 0, cell("b", parts(0, 2)).rows, pairs=10, seconds=1.0),
-        Cell("b", Means(), 1, table([], lambda _: 0.0), pairs=0, seconds=500.0, lost="no"),
+        Cell(
+            "a", Means(), 0, cell("a", parts(1, 1)).rows, about("a"), pairs=10, seconds=2.0, warnings=["short", "long"]
+        ),
+        Cell(
+            "a",
+            Means(),
+            1,
+            cell("a", parts(1, 1), seed=1).rows,
+            about("a"),
+            pairs=30,
+            seconds=4.0,
+            warnings=["long", "odd"],
+        ),
+        Cell("b", Means(), 0, cell("b", parts(0, 2)).rows, about("b"), pairs=10, seconds=1.0),
+        Cell("b", Means(), 1, table([], lambda _: 0.0), about("b"), pairs=0, seconds=500.0, lost="no"),
         lost("c", "no"),
     ]
     facts = build_leaderboard(cells).metrics.set_index("metric")

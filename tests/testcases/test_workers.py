@@ -16,7 +16,7 @@ from tests.testcases.tables import TINY
 from threadpoolctl import threadpool_info
 
 from dynalign.metrics import CKA, Procrustes
-from dynalign.testcases import Families, Measured, Workers, measure, workers
+from dynalign.testcases import Families, Measured, Workers, measure_material, workers
 
 MATERIAL = Families().material(TINY, 0)
 
@@ -100,7 +100,7 @@ def test_what_hangs_dies_or_fails_is_lost_alone(one_process: Workers) -> None:
     assert {(row["dissimilarity"], row["reason"]) for row in measured[4].rows} == {(None, "KeyError: 'x'")}
     assert {row["dissimilarity"] for row in measured[5].rows} == {1.0}
     for index in (0, 6):
-        here = measure(metrics[index], MATERIAL)
+        here = measure_material(metrics[index], MATERIAL)
         names, numbers = zip(*((row["first"], row["dissimilarity"]) for row in measured[index].rows), strict=True)
         assert names == tuple(row["first"] for row in here.rows)
         np.testing.assert_allclose(numbers, [row["dissimilarity"] for row in here.rows], rtol=1e-12, atol=1e-12)
