@@ -111,9 +111,20 @@ def target_of(kind: type) -> str:
 
 
 def locate(target: str) -> Any:
-    """Return what ``module.Class`` names; it imports the module."""
+    """Return what ``module.Class`` names; it imports the module.
+
+    Raises
+    ------
+    ImportError
+        If there is no such module, or nothing of that name in it.
+    """
     module, _, name = target.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    if not module:
+        raise ImportError(f"{target} names no module")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except AttributeError as error:
+        raise ImportError(f"{module} has no {name}") from error
 
 
 def describe(thing: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_the_others_finish_and_the_status_tells(sweep: Ran) -> None:
     assert sweep.code == 1, sweep.output
-    states = [json.loads((sweep.folder / str(job) / "job.json").read_text())["status"] for job in range(4)]
+    states = [json.loads((sweep.folder / str(job) / "result.json").read_text())["status"] for job in range(4)]
     assert states == ["trained", "trained", "trained", "failed"]
     assert "model=mamba noise=0.1 perturbation=recurrent" in sweep.output
     assert "no meaning for model=mamba" in sweep.output
@@ -55,22 +55,22 @@ def test_one_row_per_number(sweep: Ran) -> None:
     assert pairs.loc[pairs["run"] != pairs["reference"], "dissimilarity"].min() > 1e-3
     assert learning.loc[learning["epoch"] == 0, "dissimilarity"].max() < 1e-4
     assert set(table["noise"]) == {0.0, 0.1}
-    assert table.notna().all().all()
+    assert table.drop(columns="reason").notna().all().all()
+    assert set(table["unit"]) == {"angle / (π/2)"}
 
 
 def test_report_and_figures(sweep: Ran) -> None:
     report = (sweep.folder / "report.html").read_text()
-    for name in sweep.output.split():
-        if name.startswith(("rnn-noise", "mamba-noise0-")):
-            assert name.strip(":") in report
+    for name in ("rnn noise=0", "rnn noise=0.1", "mamba noise=0"):
+        assert name in report
     assert "no meaning for model=mamba" in report
-    for metric in ("dsa", "cka", "procrustes"):
+    for metric in ("dsa-n_delays-3-rank-6-starts-12", "cka", "procrustes"):
         assert (sweep.folder / f"matrix-{metric}.png").stat().st_size > 5000
 
 
 def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:
     job = read_run(sweep.folder / "1")
-    assert job.name.startswith("rnn-noise0.1-seed0")
+    assert job.name.startswith("rnn perturbation=recurrent noise=0.1")
     assert job.group == sweep.folder.name
     assert job.job_type == "train"
     assert {"rnn", "pdm", "master"} <= set(job.tags)
@@ -81,7 +81,8 @@ def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:
     table = pd.read_parquet(sweep.folder / "1" / "dissimilarities.parquet")
     for metric in ("dsa", "cka", "procrustes"):
         logged = [row[f"dissimilarity/{metric}"] for row in job.history if f"dissimilarity/{metric}" in row]
-        np.testing.assert_allclose(logged, table.loc[table["metric"] == metric, "dissimilarity"], atol=1e-9)
+        mine = table["metric"].str.lower().str.startswith(metric)
+        np.testing.assert_allclose(logged, table.loc[mine, "dissimilarity"], atol=1e-9)
     assert job.finished
 
 
@@ -89,7 +90,7 @@ def test_wandb_summary_run_is_in_the_same_group(sweep: Ran) -> None:
     summary = read_run(sweep.folder)
     assert summary.group == sweep.folder.name
     assert summary.job_type == "summary"
-    assert {"matrix/dsa", "runs", "dissimilarities"} <= {key.split(".")[0] for row in summary.history for key in row}
+    assert {"matrix/CKA", "runs", "dissimilarities"} <= {key.split(".")[0] for row in summary.history for key in row}
 
 
 def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
@@ -101,10 +102,10 @@ def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
     )  # fmt: skip
     assert again.code == 0, again.output
     assert {path.name for path in store.iterdir() if path.is_dir()} == keys
-    states = [json.loads((again.folder / str(job) / "job.json").read_text())["status"] for job in range(3)]
+    states = [json.loads((again.folder / str(job) / "result.json").read_text())["status"] for job in range(3)]
     assert states == ["from store"] * 3
     table = pd.read_parquet(again.folder / "dissimilarities.parquet")
-    pairs = table[(table["comparison"] == "pairwise") & (table["metric"] == "cka") & (table["noise"] == 0)]
+    pairs = table[(table["comparison"] == "pairwise") & (table["metric"] == "CKA") & (table["noise"] == 0)]
     by_noise = pairs.set_index("reference")["dissimilarity"]
     assert by_noise.iloc[0] < by_noise.iloc[1] < by_noise.iloc[2]
 
@@ -115,9 +116,9 @@ def test_single_run_against_another_ones_key(sweep: Ran) -> None:
     single = train(store, sweep.folder.parent / "single", f"reference={key[:8]}", "logger=none")
     assert single.code == 0, single.output
     table = pd.read_parquet(single.folder / "dissimilarities.parquet")
-    last = table[(table["comparison"] == "learning") & (table["epoch"] == 2) & (table["metric"] == "cka")]
+    last = table[(table["comparison"] == "learning") & (table["epoch"] == 2) & (table["metric"] == "CKA")]
     pairs = pd.read_parquet(sweep.folder / "dissimilarities.parquet").query(
-        "comparison == 'pairwise' and metric == 'cka'"
+        "comparison == 'pairwise' and metric == 'CKA'"
     )
-    expected = pairs[pairs["run"].str.startswith("rnn-noise0-") & pairs["reference"].str.startswith("rnn-noise0.1")]
+    expected = pairs[(pairs["run"] == "rnn noise=0") & (pairs["reference"] == "rnn noise=0.1")]
     assert last["dissimilarity"].item() == pytest.approx(expected["dissimilarity"].item(), abs=1e-9)

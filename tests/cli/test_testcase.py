@@ -37,7 +37,7 @@ def test_one_leaderboard_of_all_jobs(sweep: Ran) -> None:
     last = sweep.output.strip().splitlines()[-3:]
     assert [line.split()[0] for line in last] == ["table", "leaderboard", "report"]
     scores = pd.read_csv(sweep.folder / "leaderboard.csv")
-    assert set(scores["metric"]) == {"cka", "procrustes"}
+    assert set(scores["metric"]) == {"CKA", "Procrustes"}
     assert set(scores["testcase"]) == {"families", "composition"}
     assert scores["value"].notna().all()
     assert (scores["low"] <= scores["high"]).all()
@@ -78,7 +78,7 @@ def test_the_same_again_measures_nothing_and_says_the_same(sweep: Ran) -> None:
         "testcase=families,composition", "seed=0,1", "logger=none",
     )  # fmt: skip
     assert again.code == 0, again.output
-    assert {json.loads((again.folder / str(job) / "job.json").read_text())["status"] for job in range(8)} == {"found"}
+    assert {json.loads((again.folder / str(job) / "result.json").read_text())["status"] for job in range(8)} == {"found"}
     first, second = (pd.read_csv(ran.folder / "leaderboard.csv") for ran in (sweep, again))
     pd.testing.assert_frame_equal(first, second)
 
@@ -93,7 +93,7 @@ def test_metrics_that_misbehave_lose_their_cells_and_nothing_else(tmp_path: Path
     )
     assert ran.code == 0, ran.output
     scores = pd.read_csv(ran.folder / "leaderboard.csv").query("criterion == 'auc'").set_index("metric")
-    assert scores.loc[["cka", "mean"], "value"].between(0.5, 1).all()
+    assert scores.loc[["CKA", "Mean speed"], "value"].between(0.5, 1).all()
     reasons = scores["reason"].dropna()
     assert reasons["hanging"] == "took longer than 3 s"
     assert "process died" in reasons["dying"]
@@ -111,7 +111,7 @@ def test_a_swept_setting_is_a_row_of_its_own(tmp_path: Path) -> None:
         "logger=none",
     )  # fmt: skip
     assert ran.code == 0, ran.output
-    assert set(pd.read_csv(ran.folder / "leaderboard.csv")["metric"]) == {"cka kernel=linear", "cka kernel=rbf"}
+    assert set(pd.read_csv(ran.folder / "leaderboard.csv")["metric"]) == {"CKA", "CKA(kernel=rbf)"}
 
 
 def test_a_diverging_system_is_named_and_the_other_jobs_finish(tmp_path: Path) -> None:
@@ -134,6 +134,6 @@ def test_optuna_chooses_what_is_best(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ran.code == 0, ran.output
     best = (ran.folder / "optimization_results.yaml").read_text()
-    values = [json.loads((ran.folder / str(job) / "job.json").read_text())["value"] for job in range(4)]
+    values = [json.loads((ran.folder / str(job) / "result.json").read_text())["value"] for job in range(4)]
     assert f"best_value: {max(values)}" in best
     assert len(set(pd.read_csv(ran.folder / "leaderboard.csv")["metric"])) > 1

@@ -96,6 +96,12 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     metrics = build_metrics(plain.get("metric") or {})
     representation = _representation(plain["representation"], perturbation, metrics, aliases)
     spec = _spec(plain, perturbation, aliases, config.model)
+    rules = spec.network.task.rules
+    if representation.rule not in rules:
+        raise DynalignError(
+            f"representation.rule={representation.rule} is no rule of {spec.network.task.name}; "
+            f"{suggestion(representation.rule, rules)}"
+        )
     store = store_of(plain, settings)
     return Job(
         plain=plain,

@@ -8,13 +8,12 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from dynalign.errors import DynalignError, suggestion
-from dynalign.identity import target_of
+from dynalign.identity import locate, target_of
 
 TARGET = "_target_"
 _UNKNOWN = object()
@@ -87,9 +86,10 @@ def _completed(node: Any, path: str, files: Mapping[str, str]) -> Any:
         return {str(key): _completed(value, join(path, key), files) for key, value in node.items()}
     file = files.get(path, "the command line")
     try:
-        target = get_object(node[TARGET])
+        target = locate(str(node[TARGET]))
     except Exception as error:
-        raise DynalignError(f"{path}.{TARGET}={node[TARGET]} in {file} cannot be imported: {error}.") from error
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DynalignError(f"{path}.{TARGET}={node[TARGET]} in {file} cannot be imported: {said}.") from error
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(target).parameters.items()

@@ -1,0 +1,144 @@
+"""Slips on the command line get one clear sentence, before anything is composed or trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dynalign.cli import CONF
+from dynalign.cli.check import check_command_line
+from dynalign.errors import DynalignError
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["nosie=0.1"], r"no setting nosie in train.yaml; did you mean noise\?"),
+        (["model=rn"], r"model=rn is unknown; did you mean rnn\? Available: gru, mamba, rnn"),
+        (["-m", "model=rnn,mmba"], "model=mmba is unknown; did you mean mamba"),
+        (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
+        (["-m", "metric=dsa,[cka,procrusts]"], "metric=procrusts is unknown; did you mean procrustes"),
+        (["model.hiden=3"], "no setting model.hiden in .*; did you mean model.hidden"),
+        (["model=mamba", "model.hidden=3"], "no setting model.hidden"),
+        (["-m", "model=rnn,mamba", "model.hidden=8"], "no setting model.hidden with model=mamba, only with model=rnn"),
+        (
+            ["-m", "model=mamba,gru", "model.d_model=8,16"],
+            "no setting model.d_model with model=gru, only with model=mamb",
+        ),
+        (["task.timing.train.stimulis=[1]"], "did you mean task.timing.train.stimulus"),
+        (["noise=[0"], r"Could not read noise=\[0"),
+        (["noise=0,0.1"], "noise=0,0.1 asks for several jobs; type -m before it"),
+        (["model=rnn,gru"], "model=rnn,gru asks for several jobs; type -m before it"),
+        (["model=null"], "model=null is no choice; there is gru, mamba, rnn"),
+        (["model=3"], "model=3 is no choice; there is gru"),
+        (["task=true"], "task=true is no choice; there is gonogo, pdm"),
+        (["testcase=noise"], "testcase is no choice of train; there is callbacks, "),
+        (["~modl"], "no setting modl in train.yaml; did you mean model"),
+        (["experiment=stdy"], "experiment=stdy is unknown; did you mean study"),
+        (["hydra/launcher=jobl"], "hydra/launcher=jobl is unknown"),
+        (["--config-dir=nowhere"], "--config-dir=nowhere is no folder"),
+        (["--config-name=trian"], "There is no config trian"),
+        (["-m", "hydra/sweeper=optuna"], "needs to know what to optimise; type objective=accuracy"),
+        (["hydra/sweeper=optuna", "objective=accuracy"], "asks for several jobs; type -m"),
+    ],
+)
+def test_slips(typed: list[str], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        check_command_line(typed, CONF, "train")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["model=gru", "task=gonogo", "noise=0.3", "perturbation=recurrent", "seed=3"],
+        ["experiment=study", "++trainer.epochs=3", "hydra.sweep.dir=x", "logger=none"],
+        ["experiment=study", "metric=cka"],
+        ["metric=[dsa,cka]", "callbacks=[dissimilarity,early_stopping]"],
+        ["logger=[wandb,csv]"],
+        ["callbacks=early_stopping"],
+        ["~callbacks"],
+        ["+trainer.foo=1"],
+        ["--cfg", "job"],
+        ["--help"],
+    ],
+)
+def test_what_is_right_passes(typed: list[str]) -> None:
+    assert check_command_line(typed, CONF, "train").arguments == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "jobs"),
+    [
+        (["-m", "model=rnn,mamba", "noise=0,0.1"], 4),
+        (["-m", "seed=range(0,3)", "metric=dsa", "metric.dsa.rank=10,20"], 6),
+        (["-m", "curriculum=glob(*)"], 11),
+        (["--multirun", "model=rnn"], 1),
+        (["-m", "hydra/sweeper=optuna", "objective=accuracy", "noise=0,0.1"], None),
+    ],
+)
+def test_jobs_are_known_beforehand(typed: list[str], jobs: int | None) -> None:
+    expected = check_command_line(typed, CONF, "train").expected
+    assert (None if expected is None else len(expected)) == jobs
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("logger=null", ["logger=none"]),
+        ("callbacks=null", ["~callbacks"]),
+        ("experiment=null", []),
+        ("callbacks=", ["~callbacks"]),
+    ],
+)
+def test_what_may_be_switched_off(typed: str, given: list[str]) -> None:
+    assert check_command_line([typed], CONF, "train").arguments == given
+
+
+def test_folders_of_a_users_own(tmp_path: Path) -> None:
+    (tmp_path / "metric").mkdir()
+    (tmp_path / "metric" / "mine.yaml").write_text("# @package metric.mine\n_target_: dynalign.metrics.CKA\n")
+    for typed in (
+        [f"--config-dir={tmp_path}", "metric=mine"],
+        ["--config-dir", str(tmp_path), "metric=[mine,cka]"],
+        [f"hydra.searchpath=[file://{tmp_path}]", "metric=mine"],
+    ):
+        check_command_line(typed, CONF, "train")
+    with pytest.raises(DynalignError, match="metric=mne is unknown; did you mean mine"):
+        check_command_line([f"--config-dir={tmp_path}", "metric=mne"], CONF, "train")
+    with pytest.raises(DynalignError, match="metric=mine is unknown"):
+        check_command_line(["metric=mine"], CONF, "train")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
+        (["-m", "testcase=families,nois"], r"testcase=nois is unknown; did you mean noise\?"),
+        (["protocol=publishd"], "did you mean published"),
+        (["testcase.noise.level=[1]"], r"no setting testcase.noise.level in testcase.yaml; did you mean"),
+        (["testcase=families", "testcase.noise.levels=[1]"], "no setting testcase.noise.levels"),
+        (["limitt=3"], r"did you mean limit\?"),
+        (["model=rnn"], "model is no choice of testcase; there is logger, metric, protocol, search, testcase"),
+        (["experiment=study"], "experiment is no choice of testcase"),
+        (["search=dsa"], "asks for several jobs; type -m"),
+    ],
+)
+def test_slips_of_the_test_case(typed: list[str], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        check_command_line(typed, CONF, "testcase")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["-m", "metric=dsa,cka,procrustes", "testcase=families,noise,composition", "seed=0,1,2"],
+        ["metric=[dsa,dsa_metric]", "testcase=families", "protocol=published", "limit=3"],
+        ["-m", "metric=dsa", "metric.dsa.rank=3,10,20", "testcase=noise", "testcase.noise.levels=[0.1,0.2]"],
+        ["-m", "search=dsa", "hydra.sweeper.n_trials=3"],
+    ],
+)
+def test_what_is_right_passes_as_a_test_case(typed: list[str]) -> None:
+    assert check_command_line(typed, CONF, "testcase").arguments == typed
