@@ -34,6 +34,8 @@ class Mean(Metric):
 class Hanging(Mean):
     """Never comes to an end."""
 
+    name, title = "hanging", "Hanging"
+
     def distances(self, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
         time.sleep(600)
         return super().distances(pairs)
@@ -42,6 +44,8 @@ class Hanging(Mean):
 class Dying(Mean):
     """Takes its process with it."""
 
+    name, title = "dying", "Dying"
+
     def distances(self, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
         os._exit(3)
 
@@ -49,12 +53,16 @@ class Dying(Mean):
 class Undefined(Mean):
     """Returns no number."""
 
+    name, title = "undefined", "Undefined"
+
     def distances(self, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
         return np.full(len(pairs), np.nan)
 
 
 class Failing(Mean):
     """Raises what nobody foresaw."""
+
+    name, title = "failing", "Failing"
 
     def prepare(self, x: Any, *, where: str = "x") -> float:
         raise KeyError(where)

@@ -89,9 +89,8 @@ class RecurrentNoise(Perturbation):
         """Refuse networks whose recurrence leaves no room for noise, such as a fused scan."""
         if self.std > 0 and not accepts_state_noise:
             raise DynalignError(
-                f"perturbation=recurrent has no meaning for model={model}: its recurrence is one fused scan, "
-                "into which no noise can be added step by step; use perturbation=input or "
-                "perturbation=representation."
+                f"Recurrent noise has no meaning for {model}: its recurrence is one fused scan, into which no noise "
+                "can be added step by step; use the perturbation input or representation."
             )
 
     def state_noise(self, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor | None:

@@ -273,8 +273,11 @@ class Sweep:
 
 
 def labelled(numbers: pd.DataFrame, run: str, factors: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a table of ``NUMBERS`` with whose they are: the run's name, and a column per factor."""
-    labels = {"run": run, **factors}
+    """Return a table of ``NUMBERS`` with whose they are: the run's name, and a column per factor.
+
+    A factor of the name of a column of ``NUMBERS`` (the reference) is told by that column already.
+    """
+    labels = {"run": run, **{name: value for name, value in factors.items() if name not in NUMBERS}}
     first, *rest = NUMBERS
     return numbers.assign(**labels)[[first, *labels, *rest]]
 

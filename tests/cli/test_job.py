@@ -153,8 +153,8 @@ def test_names_say_what_differs_from_the_defaults(tmp_path: Path) -> None:
     assert name(tmp_path, "model=mamba", "model.d_model=8") == "mamba model.d_model=8"
     assert name(tmp_path, "metric=cka", "logger=none", "metric.cka.scale=radians") == "rnn"
     assert name(tmp_path, "noise=0.1234561") != name(tmp_path, "noise=0.1234564")
-    assert name(tmp_path, "task.cohs=[1,23]") == "rnn task.cohs=[1.0,23.0]"
-    assert name(tmp_path, "task.cohs=[12,3]") == "rnn task.cohs=[12.0,3.0]"
+    assert name(tmp_path, "task.cohs=[1,23]") == "rnn task.cohs=[1,23]"
+    assert name(tmp_path, "task.cohs=[12,3]") == "rnn task.cohs=[12,3]"
     assert name(tmp_path, "perturbation.std=0.3") == "rnn perturbation.std=0.3"
     assert name(tmp_path, "experiment=study").startswith("rnn callbacks=")
     assert name(tmp_path, "reference=final") == "rnn reference=final"

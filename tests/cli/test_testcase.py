@@ -95,10 +95,10 @@ def test_metrics_that_misbehave_lose_their_cells_and_nothing_else(tmp_path: Path
     scores = pd.read_csv(ran.folder / "leaderboard.csv").query("criterion == 'auc'").set_index("metric")
     assert scores.loc[["CKA", "Mean speed"], "value"].between(0.5, 1).all()
     reasons = scores["reason"].dropna()
-    assert reasons["hanging"] == "took longer than 3 s"
-    assert "process died" in reasons["dying"]
-    assert reasons["undefined"] == "returned nan"
-    assert reasons["failing"].startswith("KeyError: ")
+    assert reasons["Hanging"] == "took longer than 3 s"
+    assert "process died" in reasons["Dying"]
+    assert reasons["Undefined"] == "returned nan"
+    assert reasons["Failing"].startswith("KeyError: ")
     assert len(reasons) == 4
     for reason in reasons:
         assert reason in " ".join(ran.output.split())

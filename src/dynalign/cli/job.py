@@ -127,19 +127,21 @@ def build_metrics(nodes: Mapping[str, Any]) -> list[Metric]:
     DynalignError
         If there is none, a node has no class, or two classes give their metrics one label.
     """
-    metrics: dict[str, Metric] = {}
+    metrics: dict[str, tuple[str, Metric]] = {}
     for name, node in nodes.items():
         if not isinstance(node, Mapping) or TARGET not in node:
             raise DynalignError(
                 f"metric.{name} has settings but no class: metric={name} was not chosen; type metric=[{name},...]."
             )
         metric: Metric = build(f"metric.{name}", node)
-        known = metrics.setdefault(metric.label, metric)
+        other, known = metrics.setdefault(metric.label, (name, metric))
         if type(known) is not type(metric):
-            raise DynalignError(f"metric.{name} and another metric are both called {metric.label}; rename one of them.")
+            raise DynalignError(
+                f"metric.{other} and metric.{name} are both called {metric.label}; give one of their classes another title."
+            )
     if not metrics:
         raise DynalignError("There is nothing to measure: choose at least one metric, such as metric=dsa.")
-    return list(metrics.values())
+    return [metric for _, metric in metrics.values()]
 
 
 def build_loggers(plain: Mapping[str, Any]) -> list[RunLogger]:
