@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -27,11 +27,15 @@ class Trained:
 
 
 def comparable(networks: Iterable[Trained]) -> list[tuple[Metric, list[Trained]]]:
-    """Return which networks can be compared, by which metric: those that the same metric sees in the same way."""
+    """Return which networks can be compared, by which metric: those that the same metric sees in the same way.
+
+    Noise on what it sees makes no difference to that: it is a factor like others.
+    """
     groups: dict[tuple[str, str], tuple[Metric, list[Trained]]] = {}
     for network in networks:
         for metric in network.metrics:
-            _, members = groups.setdefault((metric.label, repr(network.representation)), (metric, []))
+            way = repr(replace(network.representation, noise=0.0))
+            _, members = groups.setdefault((metric.label, way), (metric, []))
             if network.name not in {member.name for member in members}:
                 members.append(network)
     return list(groups.values())

@@ -53,7 +53,7 @@ def measure_seen(
     Parameters
     ----------
     seen : mapping of name to Seen
-        All with the same representation.
+        All with the same representation, save for noise on it.
     known : mapping of pair to Distance, optional
         What has been measured just now; numbers among them go into the store.
     progress : callable, optional
