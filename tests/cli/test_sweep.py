@@ -8,19 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.cli.tiny import DSA, TINY
 from tests.command import Ran, run
 from tests.wandb_file import read_run
-
-TINY = [
-    "trainer.epochs=2", "trainer.batches_per_epoch=3", "trainer.batch_size=8", "trainer.validation_trials=20",
-    "representation.trials=20", "metric.dsa.rank=6", "metric.dsa.n_delays=3", "metric.dsa.starts=12",
-]  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
 
 def train(store: Path, folder: Path, *arguments: str) -> Ran:
-    return run("train.py", store, folder, *arguments, *TINY)
+    return run("train.py", store, folder, *arguments, *TINY, *DSA)
 
 
 @pytest.fixture(scope="module")

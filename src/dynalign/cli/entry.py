@@ -79,8 +79,13 @@ def _exit_code(work: Callable[[], object]) -> int:
         print(end.code, file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
-        return 130
+        return _stopped()
     return 0
+
+
+def _stopped() -> int:
+    terminal.console().print("[yellow]Stopped. The same command goes on where this one was.[/]")
+    return 130
 
 
 def _run(command: Command, config: DictConfig) -> float | None:
@@ -108,8 +113,7 @@ def _run(command: Command, config: DictConfig) -> float | None:
         if result is not None:
             replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
         if isinstance(error, KeyboardInterrupt):
-            terminal.console().print("[yellow]Stopped. The same command goes on where this one was.[/]")
-            sys.exit(130)
+            sys.exit(_stopped())
         if not sweeping:
             sys.exit(f"Error: {reason}")
         terminal.console().print(f"[red]failed[/]   {escape(' '.join(overrides))}: {escape(reason)}", soft_wrap=True)
@@ -126,8 +130,7 @@ def _summarise(command: Command, folder: Path) -> int:
         sweep = Sweep.load(folder)
         problems = command.summarise(sweep, console)
     except KeyboardInterrupt:
-        console.print("[yellow]Stopped. The same command goes on where this one was.[/]")
-        return 130
+        return _stopped()
     except Exception as error:
         console.print(f"[red]No summary[/]: {escape(_reason(error, folder))}", soft_wrap=True)
         return 1
