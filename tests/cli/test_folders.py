@@ -1,4 +1,4 @@
-"""A sweep as users type it: in the default folders and in others, twice in one, with a job that is killed, stopped halfway."""
+"""A sweep as users type it: in the default folders and in others, used again, with a job killed, stopped halfway."""
 
 from __future__ import annotations
 

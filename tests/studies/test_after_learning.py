@@ -1,0 +1,73 @@
+"""Trained networks against each other: all pairs once, of what can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pytest
+from tests.runs import run_of
+
+from dynalign.metrics import CKA, DSA, Procrustes
+from dynalign.representations import Representation
+from dynalign.store import RunStore
+from dynalign.studies import Trained, comparable, compare_trained
+
+SEE = Representation(trials=20, rule="basic")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
+    return RunStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def networks(store: RunStore) -> list[Trained]:
+    return [Trained(f"seed {seed}", run_of(store, seed), SEE, [CKA()]) for seed in range(3)]
+
+
+def test_all_pairs_once(networks: list[Trained], store: RunStore) -> None:
+    table = compare_trained(networks, store)
+    names = [network.name for network in networks]
+    pairs = list(zip(table["run"], table["reference"], strict=True))
+    assert pairs == list(combinations_with_replacement(names, 2))
+    states = {network.name: SEE.of(network.run, 3) for network in networks}
+    expected = [CKA()(states[a], states[b]) for a, b in pairs]
+    np.testing.assert_allclose(table["dissimilarity"], expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_common_basis_is_made_for_each_pair(networks: list[Trained], store: RunStore) -> None:
+    common = replace(SEE, basis="common", components=4)
+    table = compare_trained([replace(each, representation=common) for each in networks], store)
+    raw = {network.name: common.of(network.run, 3) for network in networks}
+    first, second = common.reduce([raw["seed 0"], raw["seed 2"]])
+    row = table[(table["run"] == "seed 0") & (table["reference"] == "seed 2")]
+    assert row["dissimilarity"].item() == pytest.approx(CKA()(first, second), rel=1e-6)
+
+
+def test_only_what_is_seen_alike_is_compared(networks: list[Trained]) -> None:
+    one, two, three = networks
+
+    def groups(*members: Trained) -> list[tuple[str, list[str]]]:
+        return [(metric.label, [member.name for member in group]) for metric, group in comparable(members)]
+
+    assert groups(one, two, three) == [("CKA", ["seed 0", "seed 1", "seed 2"])]
+    assert groups(one, replace(two, metrics=[Procrustes()])) == [("CKA", ["seed 0"]), ("Procrustes", ["seed 1"])]
+    ranks = [replace(one, metrics=[DSA(rank=rank)]) for rank in (5, 6)]
+    assert groups(*ranks) == [("DSA(rank=5)", ["seed 0"]), ("DSA(rank=6)", ["seed 0"])]
+    assert groups(one, one, replace(two, representation=replace(SEE, period="delay"))) == [
+        ("CKA", ["seed 0"]),
+        ("CKA", ["seed 1"]),
+    ]
+    assert groups(one, replace(two, representation=replace(SEE, noise=0.5))) == [("CKA", ["seed 0", "seed 1"])]
+
+
+def test_progress_counts_what_is_measured(networks: list[Trained], tmp_path_factory: pytest.TempPathFactory) -> None:
+    seen: list[tuple[str, int, int]] = []
+    store = RunStore(tmp_path_factory.mktemp("empty"))
+    compare_trained(networks, store, progress=lambda *step: seen.append(step))
+    assert seen[-1] == ("CKA", 6, 6)
+    seen.clear()
+    compare_trained(networks, store, progress=lambda *step: seen.append(step))
+    assert seen == []

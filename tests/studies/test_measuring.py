@@ -1,0 +1,63 @@
+"""What identifies a measurement: the run, the checkpoint, what is seen of it, the metric, and the code of all that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from tests.runs import run_of
+
+import dynalign.studies.measuring
+from dynalign.metrics import CKA
+from dynalign.representations import Representation
+from dynalign.store import RunStore
+from dynalign.studies.measuring import Seen, measure_seen
+
+SEE = Representation(trials=20, rule="basic")
+
+
+@dataclass(frozen=True)
+class Counting(CKA):
+    """Counts how often anything is prepared."""
+
+    def prepare(self, x, *, where="x"):
+        CALLS.append(where)
+        return super().prepare(x, where=where)
+
+
+CALLS: list[str] = []
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> dict[int, Seen]:
+    run = run_of(RunStore(tmp_path))
+    CALLS.clear()
+    return {epoch: Seen(run, epoch, SEE) for epoch in run.epochs}
+
+
+def test_each_system_is_prepared_once(seen: dict[int, Seen], tmp_path: Path) -> None:
+    pairs = [(a, b) for a in seen for b in seen]
+    found = measure_seen(Counting(), seen, pairs, RunStore(tmp_path))
+    assert len(found) == 16
+    assert len(CALLS) == 4
+    measure_seen(Counting(), seen, pairs, RunStore(tmp_path))
+    assert len(CALLS) == 4
+
+
+def test_another_code_measures_again(seen: dict[int, Seen], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(tmp_path)
+    measure_seen(Counting(), seen, [(0, 3)], store)
+    measure_seen(Counting(), seen, [(0, 3)], store)
+    assert len(CALLS) == 2
+    monkeypatch.setattr(dynalign.studies.measuring, "code_key", lambda *_, **__: "corrected")
+    measure_seen(Counting(), seen, [(0, 3)], store)
+    assert len(CALLS) == 4
+
+
+@pytest.mark.parametrize(
+    "other", [{"trials": 30}, {"rule": "anti"}, {"period": None}, {"components": 3}, {"noise": 0.1}, {"seed": 1}]
+)
+def test_whatever_changes_the_states_is_part_of_the_identity(seen: dict[int, Seen], other: dict[str, object]) -> None:
+    assert replace(seen[0], representation=replace(SEE, **other)).identity != seen[0].identity
+    assert seen[0].identity != seen[1].identity

@@ -1,0 +1,111 @@
+"""How far a network moves: which checkpoints are compared with which, and that the store remembers numbers alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.runs import run_of
+
+from dynalign.metrics import CKA, Distance, Procrustes
+from dynalign.representations import Representation
+from dynalign.results import NUMBERS
+from dynalign.store import Run, RunStore
+from dynalign.studies import checkpoints, measure_over_learning
+from dynalign.studies.over_learning import learning_pairs
+
+SEE = Representation(trials=20, rule="basic")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
+    return RunStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def run(store: RunStore) -> Run:
+    return run_of(store)
+
+
+def measured(run: Run, store: RunStore, **settings: object) -> pd.DataFrame:
+    arguments = {"metrics": [CKA()], "reference": "initial", "representation": SEE} | settings
+    return measure_over_learning(run, arguments.pop("metrics"), store=store, **arguments)
+
+
+def by_epoch(table: pd.DataFrame) -> list[float]:
+    return table.sort_values("epoch")["dissimilarity"].tolist()
+
+
+def test_checkpoints_are_counted_within_their_phase() -> None:
+    def run(phases: dict[str, list[int]]) -> Run:
+        rows = [(epoch, phase) for phase, epochs in phases.items() for epoch in epochs]
+        return Run("k", Path(), {}, pd.DataFrame(rows, columns=["epoch", "phase"]), 0.0)
+
+    one = run({"train": [0, 1, 2, 3, 4, 5]})
+    assert checkpoints(one) == [0, 1, 2, 3, 4, 5]
+    assert checkpoints(one, 2) == [0, 2, 4, 5]
+    assert checkpoints(one, 10) == [0, 5]
+    two = run({"pretrain": [0, 1, 2, 3], "train": [4, 5, 6]})
+    assert checkpoints(two, 2) == [0, 2, 3, 5, 6]
+    assert checkpoints(two, 10) == [0, 3, 6]
+
+
+def test_pairs_by_reference() -> None:
+    assert learning_pairs([0, 2, 4], "initial") == [(0, 0), (2, 0), (4, 0)]
+    assert learning_pairs([0, 2, 4], "previous") == [(2, 0), (4, 2)]
+    assert learning_pairs([0, 2, 4], "final") == [(0, 4), (2, 4), (4, 4)]
+
+
+def test_numbers_are_those_of_the_metric(run: Run, store: RunStore) -> None:
+    table = measured(run, store, metrics=[CKA(), Procrustes()])
+    assert list(table.columns) == list(NUMBERS)
+    assert len(table) == 2 * 4
+    states = {epoch: SEE.of(run, epoch) for epoch in run.epochs}
+    expected = [CKA()(states[epoch], states[0]) for epoch in run.epochs]
+    np.testing.assert_allclose(by_epoch(table[table["metric"] == "CKA"]), expected, rtol=1e-6, atol=1e-9)
+    assert table["accuracy"].tolist() == np.repeat(run.history["accuracy"], 2).tolist()
+
+
+def test_references(run: Run, store: RunStore) -> None:
+    final = measured(run, store, reference="final")
+    assert by_epoch(final)[-1] == pytest.approx(0, abs=1e-6)
+    assert by_epoch(final)[0] == pytest.approx(by_epoch(measured(run, store))[-1], rel=1e-6)
+    assert measured(run, store, reference="previous")["epoch"].tolist() == [1, 2, 3]
+    other = run_of(store, seed=1)
+    against = measured(run, store, reference=other)
+    assert set(against["reference"]) == {other.key}
+    assert by_epoch(against)[-1] == pytest.approx(CKA()(SEE.of(run, 3), SEE.of(other, 3)), rel=1e-6)
+
+
+def test_what_was_measured_is_found(run: Run, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = measured(run, store)
+    monkeypatch.setattr(CKA, "prepare", lambda *_, **__: pytest.fail("measured again"))
+    pd.testing.assert_frame_equal(measured(run, store), first)
+    with pytest.raises(pytest.fail.Exception, match="measured again"):
+        measured(run, store, metrics=[CKA(kernel="rbf")])
+    with pytest.raises(pytest.fail.Exception, match="measured again"):
+        measured(run, store, representation=Representation(trials=30, rule="basic"))
+
+
+def test_a_failure_is_told_and_forgotten(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory may run out once; the next time there is a number."""
+    store = RunStore(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(CKA, "distances", lambda *_: (_ for _ in ()).throw(RuntimeError("CUDA out of memory")))
+        failed = measured(run, store)
+    assert failed["dissimilarity"].isna().all()
+    assert failed["reason"].str.contains("CUDA out of memory").all()
+    assert measured(run, store)["dissimilarity"].notna().all()
+
+
+def test_what_was_measured_while_training_is_kept(run: Run, tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    known = {"CKA": {1: Distance(0.125, 0.0, ""), 2: Distance(float("nan"), 0.0, "diverged")}}
+    first = measured(run, store, known=known)
+    assert by_epoch(first)[1] == 0.125
+    assert np.isnan(by_epoch(first)[2])
+    again = measured(run, store)
+    assert by_epoch(again)[1] == 0.125
+    assert np.isfinite(by_epoch(again)[2])  # only numbers are kept
