@@ -17,7 +17,7 @@ TASK = PerceptualDecision()
 def test_probe_is_the_same_at_every_call_and_balanced() -> None:
     first, again = (Representation(trials=40).probe(TASK) for _ in range(2))
     np.testing.assert_array_equal(first.inputs, again.inputs)
-    _, counts = np.unique(np.stack([first.coherence, first.answer]), axis=1, return_counts=True)
+    _, counts = np.unique(np.stack([first.conditions["coherence"], first.answer]), axis=1, return_counts=True)
     assert set(counts) == {4}
 
 
@@ -39,6 +39,20 @@ def test_cut_refuses_a_period_that_moves_or_is_empty() -> None:
     basic = TASK.trials(5, "basic", np.random.default_rng(0), split="test")
     with pytest.raises(DynalignError, match="is empty"):
         representation.cut(basic.inputs, basic)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rule": "basik"}, "rule=basik is no rule of pdm; did you mean basic"),
+        ({"period": "lunch"}, r"period=lunch is no period of pdm; there is .*fixation.* period=null"),
+        ({"rule": "basic", "period": "delay"}, "is empty"),
+    ],
+)
+def test_what_a_task_does_not_have_is_refused(arguments: dict, message: str) -> None:
+    Representation().check(TASK)
+    with pytest.raises(DynalignError, match=message):
+        Representation(**arguments).check(TASK)
 
 
 def test_components_hold_the_most_variance_and_ignore_rotation() -> None:
@@ -80,7 +94,7 @@ def test_divergence_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"period": "lunch"}, "use one of fixation"), ({"components": 0}, "keeps nothing"), ({"basis": "mine"}, "own")],
+    [({"components": 0}, "keeps nothing"), ({"basis": "mine"}, "own")],
 )
 def test_bad_settings(arguments: dict, message: str) -> None:
     with pytest.raises(DynalignError, match=message):

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 from dynalign.metrics import Metric
 from dynalign.networks import Network, build_network
 from dynalign.perturbations import RepresentationNoise
 from dynalign.store import Run
-from dynalign.tasks import PERIODS, Task, Trials
+from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
 
@@ -64,16 +64,29 @@ class Representation:
     seed: int = 2410
 
     def __post_init__(self) -> None:
-        if self.period is not None and self.period not in PERIODS:
-            raise DynalignError(
-                f"period={self.period} is no period of a trial; use one of {', '.join(PERIODS)}, "
-                "or null for the whole trial."
-            )
         if self.components is not None and self.components < 1:
             raise DynalignError(f"components={self.components} keeps nothing; use a number >= 1, or null for all.")
         if self.basis not in ("own", "common"):
             raise DynalignError(f"basis={self.basis} is unknown; use own or common.")
         RepresentationNoise(self.noise)
+
+    def check(self, task: Task) -> None:
+        """Refuse what a task does not have, before anything is trained.
+
+        Raises
+        ------
+        DynalignError
+            If the rule or the period is unknown, or the period is empty or not at the same steps in every trial.
+        """
+        if self.rule not in task.rules:
+            raise DynalignError(f"rule={self.rule} is no rule of {task.name}; {suggestion(self.rule, task.rules)}")
+        if self.period is not None and self.period not in task.periods:
+            raise DynalignError(
+                f"period={self.period} is no period of {task.name}; {suggestion(self.period, task.periods)} "
+                "The whole trial is period=null."
+            )
+        probe = self.probe(task)
+        self.cut(probe.inputs, probe)
 
     def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).

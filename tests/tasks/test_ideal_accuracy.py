@@ -14,12 +14,12 @@ def integrator_accuracy(task: Task, rule: str, split: str, extra_noise: float) -
     """Choose by the sign of the integrated difference of channels; return accuracy and sample size."""
     rng = np.random.default_rng(5)
     trials = task.trials(6000, rule, rng, split=split)
-    trials = trials.select(trials.has_answer)
     inputs = trials.inputs + extra_noise * rng.standard_normal(trials.inputs.shape, dtype=np.float32)
     difference = (inputs[:, :, 2] - inputs[:, :, 1]) * trials.in_period("stimulus")
     second = (difference.sum(axis=1) > 0) ^ rule.endswith("anti")
     first_action = task.n_actions - 2
-    return float(np.mean(first_action + second == trials.answer)), len(trials)
+    right = (first_action + second == trials.answer)[trials.has_answer]
+    return float(right.mean()), len(right)
 
 
 SHORT = {"fixation": 40, "stimulus": [100, 200, 400], "delay": 40, "decision": 40}
@@ -75,8 +75,8 @@ def test_no_right_answer_no_accuracy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rule": "antidelay"}, "Unknown rule 'antidelay'"),
-        ({"rule": "anti", "split": "trian"}, "Unknown split 'trian': did you mean 'train'"),
+        ({"rule": "antidelay"}, "has no rule 'antidelay'"),
+        ({"rule": "anti", "split": "trian"}, "split=trian is unknown; did you mean train"),
         ({"rule": "anti", "extra_noise": -1}, "extra_noise is a standard deviation"),
     ],
 )

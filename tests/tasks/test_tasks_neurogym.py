@@ -115,9 +115,10 @@ def neurogym_trials(env: TrialEnv, n: int) -> Trials:
         targets=targets_padded,
         periods=periods,
         rules=np.zeros(n, dtype=np.int64),
-        coherence=np.array(coherence, dtype=np.float32),
         answer=np.array(choice),  # the choice, that is; the answer is compared through the targets
         has_answer=np.array(coherence) > 0,
+        task=PerceptualDecision(),  # for the names of the periods, which all tasks here share
+        conditions={"coherence": np.array(coherence, dtype=np.float32)},
     )
 
 
@@ -142,7 +143,7 @@ def test_without_noise_every_step_is_neurogyms(name: str, rule: str, split: str)
         env.timing = {period: int(steps) * DT for period, steps in zip(PERIODS, durations[i], strict=True)}
         condition = {"ground_truth": choices[i] + first_choice(env)}
         if name == "pdm":
-            condition["coh"] = float(trials.coherence[i])
+            condition["coh"] = float(trials.conditions["coherence"][i])
         env.new_trial(**condition)
         assert len(env.ob) == lengths[i]
         np.testing.assert_allclose(trials.inputs[i, : lengths[i], :3], env.ob, rtol=0, atol=1e-6)
@@ -215,7 +216,7 @@ def test_durations_have_neurogyms_distribution(samples: tuple[str, str, Trials, 
 
 def test_conditions_have_neurogyms_distribution(samples: tuple[str, str, Trials, Trials]) -> None:
     name, _, ours, theirs = samples
-    mine, reference = (np.stack([t.coherence, t.answer], axis=1) for t in (ours, theirs))
+    mine, reference = (np.stack([t.conditions["coherence"], t.answer], axis=1) for t in (ours, theirs))
     assert len(np.unique(mine, axis=0)) == (2 * len(COHS) if name == "pdm" else 2)
     assert same_frequencies(mine, reference) > P_VALUE
     # Conditions say nothing of durations, in ours as in theirs.
@@ -228,13 +229,13 @@ def test_conditions_have_neurogyms_distribution(samples: tuple[str, str, Trials,
 def test_observations_have_neurogyms_means_and_variances(samples: tuple[str, str, Trials, Trials]) -> None:
     _, _, ours, theirs = samples
     compared = 0
-    for coherence in np.unique(theirs.coherence):
+    for coherence in np.unique(theirs.conditions["coherence"]):
         for choice in (0, 1):
-            mine, reference = (t.select((t.coherence == coherence) & (t.answer == choice)) for t in (ours, theirs))
             for period in PERIODS:
                 x, y = (
-                    mine.inputs[mine.in_period(period)][:, :3],
-                    reference.inputs[reference.in_period(period)],
+                    t.inputs[t.in_period(period) & chosen[:, None]][:, :3]
+                    for t in (ours, theirs)
+                    for chosen in [(t.conditions["coherence"] == coherence) & (t.answer == choice)]
                 )
                 assert len(x) == 0 if len(y) == 0 else len(x) > 0
                 if len(y) == 0:
@@ -267,7 +268,7 @@ def test_noise_is_gaussian_and_white_as_neurogyms() -> None:
         start = durations_of(trials)[:, 0]
         steps = start[:, None] + np.arange(10)
         stimulus = np.take_along_axis(trials.inputs[:, :, 1:3], steps[:, :, None], axis=1).astype(float)
-        return stimulus - 0.5 - sign[:, None, None] * [1, -1] * trials.coherence[:, None, None] / 200
+        return stimulus - 0.5 - sign[:, None, None] * [1, -1] * trials.conditions["coherence"][:, None, None] / 200
 
     mine = residuals(ours, sign)
     reference = residuals(theirs, np.where(theirs.answer, -1, 1))

@@ -14,11 +14,6 @@ def trials() -> Trials:
     return PerceptualDecision().trials(30, ["basic", "delay"], np.random.default_rng(0))
 
 
-def assert_same(left: Trials, right: Trials) -> None:
-    for field in dataclasses.fields(Trials):
-        np.testing.assert_array_equal(getattr(left, field.name), getattr(right, field.name))
-
-
 def test_types_and_shapes(trials: Trials) -> None:
     n_steps = trials.inputs.shape[1]
     expected = {
@@ -26,13 +21,14 @@ def test_types_and_shapes(trials: Trials) -> None:
         "targets": (np.int64, (30, n_steps)),
         "periods": (np.int8, (30, n_steps)),
         "rules": (np.int64, (30,)),
-        "coherence": (np.float32, (30,)),
         "answer": (np.int64, (30,)),
         "has_answer": (np.bool_, (30,)),
     }
     for name, (dtype, shape) in expected.items():
         array = getattr(trials, name)
         assert (array.dtype, array.shape) == (dtype, shape), name
+    coherence = trials.conditions["coherence"]
+    assert (coherence.dtype, coherence.shape) == (np.float32, (30,))
     assert len(trials) == 30
 
 
@@ -52,40 +48,10 @@ def test_periods_follow_in_order(trials: Trials) -> None:
 
 
 def test_unknown_period_is_named() -> None:
-    with pytest.raises(DynalignError, match=r"no period 'response'.*fixation, stimulus, delay, decision"):
+    with pytest.raises(
+        DynalignError, match=r"gonogo has no period .response.; there is decision, delay"
+    ):
         GoNogo().trials(1, "basic", np.random.default_rng(0)).in_period("response")
-
-
-@pytest.mark.parametrize("index", [[4, 2, 2], slice(3, 9), np.arange(30) % 2 == 0, 7])
-def test_select_picks_trials(trials: Trials, index: object) -> None:
-    chosen = np.atleast_1d(np.arange(30)[index])
-    selected = trials.select(index)
-    assert len(selected) == len(chosen)
-    for i, j in enumerate(chosen):
-        np.testing.assert_array_equal(selected.inputs[i], trials.inputs[j])
-        assert selected.coherence[i] == trials.coherence[j]
-        assert selected.answer[i] == trials.answer[j]
-
-
-def test_concatenate_pads_the_shorter_batch() -> None:
-    task, rng = PerceptualDecision(), np.random.default_rng(0)
-    short, long = (task.trials(3, rule, rng, split="test") for rule in ("basic", "delay"))
-    both = Trials.concatenate([short, long])
-    n_short = short.inputs.shape[1]
-    assert both.inputs.shape == (6, long.inputs.shape[1], 7)
-    assert_same(both.select(slice(3, 6)), long)
-    np.testing.assert_array_equal(both.inputs[:3, :n_short], short.inputs)
-    assert not both.inputs[:3, n_short:].any()
-    assert (both.targets[:3, n_short:] == IGNORE).all()
-    np.testing.assert_array_equal(both.lengths, [*short.lengths, *long.lengths])
-
-
-def test_concatenate_refuses_what_does_not_fit(trials: Trials) -> None:
-    with pytest.raises(DynalignError, match="at least one batch"):
-        Trials.concatenate([])
-    other = dataclasses.replace(trials, inputs=trials.inputs[:, :, :5])
-    with pytest.raises(DynalignError, match=r"input channels, and got \[5, 7\]"):
-        Trials.concatenate([trials, other])
 
 
 def test_shapes_that_do_not_fit_are_named(trials: Trials) -> None:
@@ -93,5 +59,7 @@ def test_shapes_that_do_not_fit_are_named(trials: Trials) -> None:
         dataclasses.replace(trials, answer=trials.answer[:5])
     with pytest.raises(DynalignError, match=r"Trials\.targets must have shape"):
         dataclasses.replace(trials, targets=trials.targets.T)
+    with pytest.raises(DynalignError, match=r"Trials\.coherence must have shape"):
+        dataclasses.replace(trials, conditions={"coherence": np.zeros(5)})
     with pytest.raises(DynalignError, match=r"\(trials, time, channels\)"):
         dataclasses.replace(trials, inputs=trials.targets)

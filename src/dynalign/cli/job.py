@@ -21,6 +21,7 @@ from dynalign.networks import Network, build_network
 from dynalign.perturbations import Perturbation
 from dynalign.representations import Representation, check_components
 from dynalign.store import Run, RunStore
+from dynalign.tasks import Task
 from dynalign.training import REFERENCES, RunSpec
 
 NAMELESS = ("metric", "logger", "store", "experiment", "objective", "hydra")
@@ -94,14 +95,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     plain["noise"] = as_written(config.noise)
     perturbation: Perturbation = build("perturbation", plain["perturbation"], aliases)
     metrics = build_metrics(plain.get("metric") or {})
-    representation = _representation(plain["representation"], perturbation, metrics, aliases)
     spec = _spec(plain, perturbation, aliases, config.model)
-    rules = spec.network.task.rules
-    if representation.rule not in rules:
-        raise DynalignError(
-            f"representation.rule={representation.rule} is no rule of {spec.network.task.name}; "
-            f"{suggestion(representation.rule, rules)}"
-        )
+    representation = _representation(plain["representation"], perturbation, metrics, spec.network.task, aliases)
     store = store_of(plain, settings)
     return Job(
         plain=plain,
@@ -179,13 +174,18 @@ def store_of(plain: Mapping[str, Any], settings: Any) -> RunStore:
 
 
 def _representation(
-    node: Mapping[str, Any], perturbation: Perturbation, metrics: Sequence[Metric], aliases: Mapping[str, str]
+    node: Mapping[str, Any],
+    perturbation: Perturbation,
+    metrics: Sequence[Metric],
+    task: Task,
+    aliases: Mapping[str, str],
 ) -> Representation:
     representation: Representation = build("representation", node, aliases)
     if not perturbation.acts_on_network:
         representation = replace(representation, noise=perturbation.std)
     try:
         check_components(metrics, representation.components)
+        representation.check(task)
     except DynalignError as error:
         raise DynalignError(located("representation", node, str(error))) from None
     return representation

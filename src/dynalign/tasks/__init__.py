@@ -7,9 +7,10 @@ A task is configured once and asked for trials::
     trials.inputs  # (64, time, task.n_inputs)
 """
 
-from dynalign.tasks.base import RULES, Task
+from dynalign.tasks.base import Task
+from dynalign.tasks.decision import PERIODS, RULES, DecisionTask
 from dynalign.tasks.gonogo import GoNogo
 from dynalign.tasks.perceptual_decision import PerceptualDecision
-from dynalign.tasks.trials import IGNORE, PERIODS, Trials
+from dynalign.tasks.trials import IGNORE, Trials
 
-__all__ = ["IGNORE", "PERIODS", "RULES", "GoNogo", "PerceptualDecision", "Task", "Trials"]
+__all__ = ["IGNORE", "PERIODS", "RULES", "DecisionTask", "GoNogo", "PerceptualDecision", "Task", "Trials"]

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
-from collections.abc import Iterable
 
 from dynalign.errors import DynalignError
-
-
-def nearest(name: object, choices: Iterable[str]) -> str:
-    """Say which of the choices the misspelt ``name`` comes nearest to, and what they are."""
-    choices = list(choices)
-    close = difflib.get_close_matches(str(name), choices, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Valid are {', '.join(choices)}."
 
 
 def is_number(value: object) -> bool:

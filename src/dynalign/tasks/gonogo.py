@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.tasks.base import DECISION, STIMULUS, Space, Task
-from dynalign.tasks.trials import PERIODS
+from dynalign.tasks.base import Space
+from dynalign.tasks.decision import DECISION, PERIODS, STIMULUS, DecisionTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoNogo(Task):
+class GoNogo(DecisionTask):
     """Go/no-go, with and without a delay before the response (NeuroGym's ``GoNogo``).
 
     The fixation cue is on until the decision. During the stimulus either the channel ``nogo`` or the channel
@@ -25,12 +25,12 @@ class GoNogo(Task):
     Parameters
     ----------
     dt, timing, timing_delay_rules
-        See `Task`.
+        See `DecisionTask`.
 
     Raises
     ------
     DynalignError
-        As `Task`.
+        As `DecisionTask`.
     """
 
     name: ClassVar[str] = "gonogo"

@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from dynalign.errors import DynalignError
 from dynalign.tasks._checks import check_standard_deviation, is_number
-from dynalign.tasks.base import DECISION, FIXATION, STIMULUS, Space, Task
-from dynalign.tasks.trials import PERIODS
+from dynalign.tasks.base import Space
+from dynalign.tasks.decision import DECISION, FIXATION, PERIODS, STIMULUS, DecisionTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class PerceptualDecision(Task):
+class PerceptualDecision(DecisionTask):
     r"""Perceptual decision making with two alternatives, with and without a delay before the response.
 
     During the stimulus the two stimulus channels are
@@ -34,7 +34,7 @@ class PerceptualDecision(Task):
     Parameters
     ----------
     dt, timing, timing_delay_rules
-        See `Task`.
+        See `DecisionTask`.
     cohs : sequence of float
         Coherences in percent, drawn with equal probability. With coherence 0 there is no right answer.
     sigma : float
@@ -47,7 +47,7 @@ class PerceptualDecision(Task):
     Raises
     ------
     DynalignError
-        As `Task`; and if there is no coherence, a coherence lies outside 0 to 100, or ``sigma`` is negative.
+        As `DecisionTask`; and if there is no coherence, a coherence lies outside 0 to 100, or ``sigma`` is negative.
     """
 
     name: ClassVar[str] = "pdm"

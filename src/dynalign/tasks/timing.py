@@ -9,32 +9,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from dynalign.errors import DynalignError
-from dynalign.tasks._checks import is_number, nearest
-from dynalign.tasks.trials import PERIODS
+from dynalign.errors import DynalignError, suggestion
+from dynalign.tasks._checks import is_number
 
 Duration = float | Sequence[float]
 Timing = Mapping[str, Mapping[str, Duration]]
 
 SPLITS: tuple[str, ...] = ("train", "test")
 
-# A trial without these has nothing to decide on, or no moment to answer.
-_NEVER_EMPTY = ("stimulus", "decision")
-
 
 def check_split(split: str) -> None:
     """Raise unless ``split`` is one of ``SPLITS``."""
     if split not in SPLITS:
-        raise DynalignError(f"Unknown split {split!r}: {nearest(split, SPLITS)}")
+        raise DynalignError(f"split={split} is unknown; {suggestion(split, SPLITS)}")
 
 
-def plain_timing(timing: object, where: str) -> dict[str, dict[str, float | list[float]]]:
+def plain_timing(timing: object, periods: Sequence[str], where: str) -> dict[str, dict[str, float | list[float]]]:
     """Copy a nested timing into plain dictionaries, lists and numbers.
 
     Parameters
     ----------
     timing : mapping
         split -> period -> duration in ms; splits and periods may be missing.
+    periods : sequence of str
+        Those that there are.
     where : str
         The name of the argument, for error messages.
 
@@ -46,58 +44,58 @@ def plain_timing(timing: object, where: str) -> dict[str, dict[str, float | list
     if not isinstance(timing, Mapping):
         raise DynalignError(f"{where} must map {' and '.join(SPLITS)} to durations of periods, not be {timing!r}.")
     plain: dict[str, dict[str, float | list[float]]] = {}
-    for split, periods in timing.items():
+    for split, durations in timing.items():
         if split not in SPLITS:
-            raise DynalignError(f"Unknown split {split!r} in {where}: {nearest(split, SPLITS)}")
-        if not isinstance(periods, Mapping):
-            raise DynalignError(f"{where}[{split!r}] must map periods to durations in ms, not be {periods!r}.")
+            raise DynalignError(f"{where} has no split {split!r}; {suggestion(split, SPLITS)}")
+        if not isinstance(durations, Mapping):
+            raise DynalignError(f"{where}[{split!r}] must map periods to durations in ms, not be {durations!r}.")
         plain[split] = {}
-        for period, duration in periods.items():
-            if period not in PERIODS:
-                raise DynalignError(f"Unknown period {period!r} in {where}[{split!r}]: {nearest(period, PERIODS)}")
+        for period, duration in durations.items():
+            if period not in periods:
+                raise DynalignError(f"{where}[{split!r}] has no period {period!r}; {suggestion(period, periods)}")
             plain[split][period] = _plain_duration(duration, f"{where}[{split!r}][{period!r}]")
     return plain
 
 
-def require_all_periods(timing: Timing, where: str) -> None:
+def require_all_periods(timing: Timing, periods: Sequence[str], where: str) -> None:
     """Raise unless every split gives every period a duration."""
     for split in SPLITS:
         if split not in timing:
             raise DynalignError(f"{where} lacks the split {split!r}; it needs both {' and '.join(SPLITS)}.")
-        for period in PERIODS:
+        for period in periods:
             if period not in timing[split]:
-                raise DynalignError(f"{where}[{split!r}] lacks the period {period!r}; it needs {', '.join(PERIODS)}.")
+                raise DynalignError(f"{where}[{split!r}] lacks the period {period!r}; it needs {', '.join(periods)}.")
 
 
-def duration_steps(duration: Duration, dt: int, period: str, where: str) -> tuple[int, ...]:
+def duration_steps(duration: Duration, dt: int, where: str, *, may_be_empty: bool) -> tuple[int, ...]:
     """Turn the durations that a period may have, in ms, into numbers of time steps.
 
     Parameters
     ----------
     duration : float or sequence of float
-        In ms. The fixation and delay periods may be left out with 0.
+        In ms.
     dt : int
         Time step in ms.
-    period : str
-        One of ``PERIODS``.
     where : str
         Where the duration was given, for error messages.
+    may_be_empty : bool
+        Whether the period may be left out, with 0.
 
     Raises
     ------
     DynalignError
-        If a duration is negative or not finite, or if it is shorter than ``dt`` other than by being the 0
-        that leaves out a fixation or delay period.
+        If a duration is negative or not finite, or if it is shorter than ``dt`` other than by being the 0 that leaves
+        the period out.
     """
     steps = []
     for ms in duration if isinstance(duration, Sequence) else (duration,):
         if not math.isfinite(ms) or ms < 0:
             raise DynalignError(f"{where} has the duration {ms} ms; durations are finite and not negative.")
-        if ms < dt and (ms > 0 or period in _NEVER_EMPTY):
-            remedy = f"at least {dt} ms" if period in _NEVER_EMPTY else f"0 or at least {dt} ms"
+        if ms < dt and not (ms == 0 and may_be_empty):
+            remedy = f"0 or at least {dt} ms" if may_be_empty else f"at least {dt} ms"
             raise DynalignError(
                 f"{where} has the duration {ms} ms, less than one time step of dt = {dt} ms, which would "
-                f"leave the {period} period empty; give it {remedy}."
+                f"leave the period empty; give it {remedy}."
             )
         steps.append(int(ms // dt))
     return tuple(steps)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 
-PERIODS: tuple[str, ...] = ("fixation", "stimulus", "delay", "decision")
-"""The periods of a trial, in the order in which they happen; ``Trials.periods`` holds indices into it."""
+if TYPE_CHECKING:
+    from dynalign.tasks.base import Task
 
 IGNORE = -100
 """The target on padded time steps, which ``torch.nn.functional.cross_entropy`` skips by default."""
@@ -30,17 +30,19 @@ class Trials:
     inputs : float32, shape (trials, time, channels)
         Observation channels followed by the rule as a one-hot vector; zero on padded steps.
     targets : int64, shape (trials, time)
-        Right action at every time step (0 = fixate), ``IGNORE`` on padded steps.
+        Right action at every time step, ``IGNORE`` on padded steps.
     periods : int8, shape (trials, time)
-        Index into ``PERIODS``, -1 on padded steps.
+        Index into the task's ``periods``, -1 on padded steps.
     rules : int64, shape (trials,)
         Index into the task's ``rules``.
-    coherence : float32, shape (trials,)
-        Strength of the evidence in percent.
     answer : int64, shape (trials,)
-        Right action in the decision period.
+        Right action in the period in which it is due.
     has_answer : bool, shape (trials,)
         False where the stimulus carries no evidence, so that ``answer`` is a coin toss.
+    task : Task
+        Whose trials they are.
+    conditions : mapping of str to array, each of shape (trials,)
+        What else sets trials apart, such as the strength of the evidence.
 
     Raises
     ------
@@ -52,21 +54,22 @@ class Trials:
     targets: npt.NDArray[np.int64]
     periods: npt.NDArray[np.int8]
     rules: npt.NDArray[np.int64]
-    coherence: npt.NDArray[np.float32]
     answer: npt.NDArray[np.int64]
     has_answer: npt.NDArray[np.bool_]
+    task: Task
+    conditions: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3:
             raise DynalignError(f"Trials.inputs must be (trials, time, channels), not of shape {self.inputs.shape}.")
         batch, per_trial = self.inputs.shape[:2], self.inputs.shape[:1]
-        expected = dict.fromkeys(("targets", "periods"), batch)
-        expected |= dict.fromkeys(("rules", "coherence", "answer", "has_answer"), per_trial)
-        for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
+        arrays = {name: getattr(self, name) for name in ("targets", "periods", "rules", "answer", "has_answer")}
+        for name, array in (arrays | dict(self.conditions)).items():
+            shape = batch if name in ("targets", "periods") else per_trial
+            if array.shape != shape:
                 raise DynalignError(
                     f"Trials.{name} must have shape {shape} to go with inputs of shape {self.inputs.shape}, "
-                    f"not {getattr(self, name).shape}."
+                    f"not {array.shape}."
                 )
 
     def __len__(self) -> int:
@@ -84,62 +87,18 @@ class Trials:
         Parameters
         ----------
         name : str
-            One of ``PERIODS``.
+            One of the task's ``periods``.
 
         Returns
         -------
         bool array, shape (trials, time)
         """
-        if name not in PERIODS:
-            raise DynalignError(f"There is no period {name!r}; the periods are {', '.join(PERIODS)}.")
-        return np.asarray(self.periods == PERIODS.index(name))
+        known = self.task.periods
+        if name not in known:
+            raise DynalignError(f"{self.task.name} has no period {name!r}; {suggestion(name, known)}")
+        return np.asarray(self.periods == known.index(name))
 
-    def select(self, index: Any) -> Trials:
-        """Return the trials that an index picks, on the same time axis.
-
-        Parameters
-        ----------
-        index : int, slice, or array of int or bool
-            Anything that indexes a numpy array of length ``len(self)``.
-        """
-        chosen = np.atleast_1d(np.arange(len(self))[index])
-        return Trials(
-            inputs=self.inputs[chosen],
-            targets=self.targets[chosen],
-            periods=self.periods[chosen],
-            rules=self.rules[chosen],
-            coherence=self.coherence[chosen],
-            answer=self.answer[chosen],
-            has_answer=self.has_answer[chosen],
-        )
-
-    @staticmethod
-    def concatenate(batches: Sequence[Trials]) -> Trials:
-        """Join batches one after another, padding the shorter ones to the longest.
-
-        Raises
-        ------
-        DynalignError
-            If there is no batch, or the batches differ in their number of channels.
-        """
-        if not batches:
-            raise DynalignError("Trials.concatenate needs at least one batch of trials, and got none.")
-        channels = sorted({batch.inputs.shape[2] for batch in batches})
-        if len(channels) > 1:
-            raise DynalignError(f"Trials.concatenate needs equal numbers of input channels, and got {channels}.")
-        n_steps = max(batch.inputs.shape[1] for batch in batches)
-
-        def pad(array: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-            width = [(0, 0)] * array.ndim
-            width[1] = (0, n_steps - array.shape[1])
-            return np.pad(array, width, constant_values=value)
-
-        return Trials(
-            inputs=np.concatenate([pad(batch.inputs, 0.0) for batch in batches]),
-            targets=np.concatenate([pad(batch.targets, IGNORE) for batch in batches]),
-            periods=np.concatenate([pad(batch.periods, PADDING) for batch in batches]),
-            rules=np.concatenate([batch.rules for batch in batches]),
-            coherence=np.concatenate([batch.coherence for batch in batches]),
-            answer=np.concatenate([batch.answer for batch in batches]),
-            has_answer=np.concatenate([batch.has_answer for batch in batches]),
-        )
+    @property
+    def when_due(self) -> npt.NDArray[np.bool_]:
+        """Mark the time steps in which the answer is due, shape (trials, time)."""
+        return self.in_period(self.task.response)

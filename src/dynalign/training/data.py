@@ -15,7 +15,7 @@ from dynalign.tasks import Task, Trials
 
 
 class Batch(NamedTuple):
-    """The tensors of a batch of trials that training needs; ``decision`` marks the decision period."""
+    """The tensors of a batch of trials that training needs; ``decision`` marks the period in which the answer is due."""
 
     inputs: Tensor
     targets: Tensor
@@ -30,7 +30,7 @@ def to_batch(trials: Trials, number: int = 0) -> Batch:
     return Batch(
         inputs=torch.from_numpy(trials.inputs),
         targets=torch.from_numpy(trials.targets),
-        decision=torch.from_numpy(trials.in_period("decision")),
+        decision=torch.from_numpy(trials.when_due),
         answer=torch.from_numpy(trials.answer),
         has_answer=torch.from_numpy(trials.has_answer),
         number=number,
