@@ -39,9 +39,7 @@ class Perturbation(abc.ABC):
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.std) and self.std >= 0):
-            raise DynalignError(
-                f"noise={self.std:g} is no standard deviation: it must be a number >= 0, such as noise=0.1."
-            )
+            raise DynalignError(f"std={self.std:g} is no standard deviation: it must be a number >= 0, such as 0.1.")
 
     def check(self, *, model: str, accepts_state_noise: bool) -> None:  # noqa: B027 - most have nothing to refuse
         """Refuse a combination that has no meaning, before anything trains.
@@ -117,8 +115,8 @@ class RepresentationNoise(Perturbation):
         super().__post_init__()
         if self.std > 1:
             raise DynalignError(
-                f"noise={self.std:g} is too large for perturbation=representation, which mixes states and noise "
-                "at constant variance: it must lie between 0 (the states) and 1 (noise only)."
+                f"std={self.std:g} is too large for noise on the representation, a mix of states and noise at constant "
+                "variance: it must lie between 0 (the states) and 1 (noise only)."
             )
 
     def on_representation(self, states: States, rng: np.random.Generator) -> States:

@@ -93,7 +93,7 @@ def test_state_noise_is_added_and_carried_on(kind: type[SequenceModel]) -> None:
 
 def test_mamba_has_no_place_for_state_noise() -> None:
     model = make(Mamba)
-    with pytest.raises(DynalignError, match="perturbation=input or perturbation=representation"):
+    with pytest.raises(DynalignError, match="add it to the inputs"):
         model(torch.zeros(1, 4, 5), torch.zeros(1, 4, model.n_states))
 
 
@@ -237,7 +237,7 @@ def test_states_of_all_layers() -> None:
     ("kind", "arguments", "message"),
     [
         (LeakyRNN, {"activation": "rleu"}, "did you mean relu"),
-        (LeakyGRU, {"activation": "xyz"}, "use one of relu"),
+        (LeakyGRU, {"activation": "xyz"}, "there is leaky_relu, relu"),
         (Mamba, {"backend": "cud"}, "did you mean cuda"),
     ],
 )

@@ -48,9 +48,7 @@ def test_periods_follow_in_order(trials: Trials) -> None:
 
 
 def test_unknown_period_is_named() -> None:
-    with pytest.raises(
-        DynalignError, match=r"gonogo has no period .response.; there is decision, delay"
-    ):
+    with pytest.raises(DynalignError, match=r"gonogo has no period .response.; there is decision, delay"):
         GoNogo().trials(1, "basic", np.random.default_rng(0)).in_period("response")
 
 

@@ -132,7 +132,7 @@ def build_metrics(nodes: Mapping[str, Any]) -> list[Metric]:
         other, known = metrics.setdefault(metric.label, (name, metric))
         if type(known) is not type(metric):
             raise DynalignError(
-                f"metric.{other} and metric.{name} are both called {metric.label}; give one of their classes another title."
+                f"metric.{other} and metric.{name} are both called {metric.label}; give one of them another title."
             )
     if not metrics:
         raise DynalignError("There is nothing to measure: choose at least one metric, such as metric=dsa.")

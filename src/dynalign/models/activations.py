@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 
 LEAK = 0.01
 
@@ -39,7 +38,5 @@ def activation(name: str) -> Activation:
         With the nearest spelling, if there is none.
     """
     if name not in ACTIVATIONS:
-        near = difflib.get_close_matches(name, ACTIVATIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(ACTIVATIONS)}."
-        raise DynalignError(f"model.activation={name} is unknown; {hint}")
+        raise DynalignError(f"activation={name} is unknown; {suggestion(name, ACTIVATIONS)}")
     return ACTIVATIONS[name]

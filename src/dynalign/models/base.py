@@ -62,8 +62,8 @@ class SequenceModel(nn.Module, abc.ABC):
         if state_noise is not None:
             if not self.accepts_state_noise:
                 raise DynalignError(
-                    f"{name} cannot take noise on its recurrent state, which lives inside one fused scan; use "
-                    "perturbation=input or perturbation=representation."
+                    f"{name} cannot take noise on its recurrent state, which lives inside one fused scan; "
+                    "add it to the inputs, or to the recorded states."
                 )
             expected = (*inputs.shape[:2], self.n_states)
             if tuple(state_noise.shape) != expected:
@@ -91,4 +91,4 @@ def require_positive(**values: Any) -> None:
     """Raise a DynalignError for the first value that is not greater than 0."""
     for name, value in values.items():
         if not value > 0:
-            raise DynalignError(f"model.{name}={value} must be greater than 0.")
+            raise DynalignError(f"{name}={value} must be greater than 0.")

@@ -15,7 +15,7 @@ from dynalign.tasks import Task, Trials
 
 
 class Batch(NamedTuple):
-    """The tensors of a batch of trials that training needs; ``decision`` marks the period in which the answer is due."""
+    """The tensors of a batch of trials that training needs; ``decision`` marks where the answer is due."""
 
     inputs: Tensor
     targets: Tensor
