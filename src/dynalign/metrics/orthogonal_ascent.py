@@ -30,6 +30,7 @@ _GROW = (3.4445, -4.7750, 2.0315)
 # Problems that are done leave the batch when they are one in so many; they climb on, harmlessly, until then.
 _WORTH_LEAVING = 8
 _LARGEST_TURN = 2.0  # radians in any plane, in one step
+_MOST_PRODUCTS = 1000  # with the Hessian, in one Gauss-Newton step
 
 
 class Climb(NamedTuple):
@@ -119,6 +120,29 @@ def newton_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int, inner: int, ang
                 )
     _put(left, active, Climb(c, value, gain))
     return left
+
+
+def close_in(a: Tensor, b: Tensor, c: Tensor, *, steps: int = 20) -> Tensor:
+    """Go Gauss-Newton steps from each ``c`` where A and M = C B Cᵀ are nearly equal, until they are equal to rounding.
+
+    There f is flat to rounding long before C is right, and operators whose eigenvalues lie close together need many
+    products with the Hessian. So what is looked at is the rest A - M itself: its gradient loses no digits, for the rest
+    is small where C is good, and a step is taken where the rest gets smaller.
+    """
+    inner = min(c.shape[-1] ** 2, _MOST_PRODUCTS)
+    m = conjugate(c, b)
+    rest = _dot(a - m, a - m)
+    for _ in range(steps):
+        omega, _, _ = _newton_step(m, m, _gradient(a - m, m), torch.ones_like(rest), inner)
+        new_c = orthonormalised(_retract(c, omega), 1)
+        new_m = conjugate(new_c, b)
+        new_rest = _dot(a - new_m, a - new_m)
+        better = new_rest < rest
+        much = (new_rest < rest / 4).any()
+        c, m, rest = (torch.where(better, new, old) for new, old in ((new_c, c), (new_m, m), (new_rest, rest)))
+        if not much:
+            break
+    return c
 
 
 def conjugate(c: Tensor, x: Tensor) -> Tensor:

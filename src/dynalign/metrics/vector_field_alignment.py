@@ -29,7 +29,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dynalign.metrics.orthogonal_ascent import conjugate, newton_steps, orthonormalised, power_steps
+from dynalign.metrics.orthogonal_ascent import close_in, conjugate, newton_steps, orthonormalised, power_steps
 
 _ROUND = 48  # starts of a pair that climb together
 _AGREE = 5  # starts that must have ended at the best value before a pair counts as solved
@@ -39,6 +39,7 @@ _SAME = 5e-6  # values of f that differ by less are one optimum, in single preci
 # solved the most pairs of trained networks in a given time.
 _STAGES = ((4, 3, 3), (4, 4, 3), (4, 6, 3), (4, 8, 3), (20, 12, 0))
 _ANGLE = 1e-7  # radians of error at which an alignment is finished
+_NEAR = 1e-3  # radians; operators that come so near each other may well be conjugates, at an angle of 0
 _CACHE = 2**18  # matrix elements that are worked on at once
 
 
@@ -177,6 +178,10 @@ def _finished(first: Sequence[Frame], second: Sequence[Frame], c: Tensor) -> Ten
     a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
     c = newton_steps(a, b, orthonormalised(c.double(), 3), steps=60, inner=40, angle=_ANGLE).c
     c = orthonormalised(c, 2)
+    apart = torch.linalg.matrix_norm(a - conjugate(c, b))
+    near = (apart > 50 * torch.finfo(a.dtype).eps) & (apart < _NEAR)
+    if near.any():
+        c[near] = close_in(a[near], b[near], c[near])
     basis_a, basis_b = (torch.stack([frame.basis for frame in side]) for side in (first, second))
     finished: Tensor = basis_a @ c @ basis_b.mT
     return finished
