@@ -124,9 +124,11 @@ def test_decision_is_what_the_whole_period_argues_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0}, "trainer.epochs=0"),
+        ({"epochs": 0}, "^epochs=0"),
         ({"learning_rate": 0.0}, "learning_rate=0"),
         ({"weight_decay": -1.0}, "weight"),
+        ({"decision_weight": 0.0}, "decision_weight=0 must lie between 0 and 1"),
+        ({"decision_weight": 1.0}, "decision_weight=1 must lie between 0 and 1"),
     ],
 )
 def test_bad_settings(arguments: dict, message: str) -> None:
