@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -64,6 +65,14 @@ def test_same_seed_same_network(tmp_path: Path) -> None:
     second, _ = train(tmp_path / "b", curriculum)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_the_weight_of_decisions_reaches_the_loss(tmp_path: Path) -> None:
+    whole = Curriculum("master")
+    _, plain = train(tmp_path / "a", whole, training=replace(TRAINING, decision_weight=None))
+    _, weighted = train(tmp_path / "b", whole, training=replace(TRAINING, decision_weight=0.5))
+    assert plain["val_loss"][0] != weighted["val_loss"][0]  # of one and the same untrained network
+    assert plain["train_loss"][1] != weighted["train_loss"][1]
 
 
 class Killed(BaseException):

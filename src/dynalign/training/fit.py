@@ -207,7 +207,14 @@ def _look_at_untrained(
     loggers: Sequence[Logger],
 ) -> None:
     """Record the untrained network: every callback's checkpoint, and no training."""
-    module = TaskModule(model, perturbation, learning_rate=training.learning_rate, weight_decay=0.0, decision_weight=training.decision_weight, seed=(seed,))
+    module = TaskModule(
+        model,
+        perturbation,
+        learning_rate=training.learning_rate,
+        weight_decay=0.0,
+        decision_weight=training.decision_weight,
+        seed=(seed,),
+    )
     data = TaskData(
         task,
         (target,),
