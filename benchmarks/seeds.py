@@ -1,6 +1,6 @@
 """Do the default networks learn their task, whatever the seed and whatever the processor?
 
-    python benchmarks/seeds.py --kernels native default avx2 avx512 compatible --csv seeds.csv
+    python benchmarks/seeds.py --kernels default,avx2,avx512,compatible --csv seeds.csv
 
 Trains every default model with many seeds, from scratch on the whole perceptual decision task, and prints what share of
 them reaches an accuracy of 0.95 on the trials that have an answer, and the seconds that a network takes. A kernel is a
@@ -36,6 +36,7 @@ KERNELS = {
     "avx512": {"ATEN_CPU_CAPABILITY": "avx512"},
     "compatible": {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"},
 }
+"""How PyTorch's own loops (ATEN) and the matrix products of MKL are told to compute."""
 ENOUGH = 0.95
 
 
@@ -89,16 +90,28 @@ def train_missing(kernel: str, arguments: argparse.Namespace) -> None:
             print(f"{model:6} {kernel:10} seed {seed:2}: {row['accuracy']:.3f} in {row['seconds']:.1f} s", flush=True)
 
 
+def _listed(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _kernels(text: str) -> list[str]:
+    unknown = set(_listed(text)) - set(KERNELS)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))} is none of {', '.join(KERNELS)}")
+    return _listed(text)
+
+
 def main() -> None:
     """Train what is missing, kernel by kernel, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=["rnn", "gru", "mamba"])
+    parser.add_argument("overrides", nargs="*", help="settings, as for train.py")
+    parser.add_argument("--models", type=_listed, default=["rnn", "gru", "mamba"], help="default rnn,gru,mamba")
     parser.add_argument("--seeds", type=int, default=20, help="seeds of each model (default 20)")
-    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=["native"])
+    parser.add_argument("--kernels", type=_kernels, default=["native"], help=f"among {','.join(KERNELS)} (native)")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")
     parser.add_argument("--csv", type=Path, default=Path("seeds.csv"))
     parser.add_argument("--inside", choices=KERNELS, help=argparse.SUPPRESS)  # in a process of this kernel
-    arguments, arguments.overrides = parser.parse_known_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.inside:
         train_missing(arguments.inside, arguments)
         return

@@ -57,7 +57,7 @@ class Training:
         Where Lightning trains: ``"cpu"``, ``"gpu"`` or ``"auto"``.
     """
 
-    epochs: int = 15
+    epochs: int = 10
     batches_per_epoch: int = 50
     batch_size: int = 64
     learning_rate: float = 0.005
