@@ -123,6 +123,11 @@ def test_what_need_not_be_there(tmp_path: Path, override: str) -> None:
     assert len(built.spec.callbacks) == (override == "callbacks=early_stopping")
 
 
+def test_the_study_keeps_its_loss(tmp_path: Path) -> None:
+    assert job(tmp_path).spec.training.decision_weight == 0.5
+    assert job(tmp_path, "experiment=study").spec.training.decision_weight is None
+
+
 def test_keys_are_of_what_determines_the_network(tmp_path: Path) -> None:
     base = job(tmp_path).spec.key
     same = [

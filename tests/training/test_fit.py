@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -66,6 +67,14 @@ def test_same_seed_same_network(tmp_path: Path) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+def test_the_weight_of_decisions_reaches_the_loss(tmp_path: Path) -> None:
+    whole = Curriculum("master")
+    _, plain = train(tmp_path / "a", whole, training=replace(TRAINING, decision_weight=None))
+    _, weighted = train(tmp_path / "b", whole, training=replace(TRAINING, decision_weight=0.5))
+    assert plain["val_loss"][0] != weighted["val_loss"][0]  # of one and the same untrained network
+    assert plain["train_loss"][1] != weighted["train_loss"][1]
+
+
 class Killed(BaseException):
     """Stands for a kill: nothing in the program catches it."""
 
@@ -124,9 +133,11 @@ def test_decision_is_what_the_whole_period_argues_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0}, "trainer.epochs=0"),
+        ({"epochs": 0}, "^epochs=0"),
         ({"learning_rate": 0.0}, "learning_rate=0"),
         ({"weight_decay": -1.0}, "weight"),
+        ({"decision_weight": 0.0}, "decision_weight=0 must lie between 0 and 1"),
+        ({"decision_weight": 1.0}, "decision_weight=1 must lie between 0 and 1"),
     ],
 )
 def test_bad_settings(arguments: dict, message: str) -> None:

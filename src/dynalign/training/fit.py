@@ -44,6 +44,9 @@ class Training:
         jump about its optimum, or stays (the study's choice).
     weight_decay : float
         Factor of the sum of squared weights in the loss.
+    decision_weight : float, optional
+        Share of the loss that belongs to the decision period of the trials that have an answer; None weights every
+        time step alike (the study's choice).
     gradient_clip : float
         Largest norm of the gradient.
     validation_trials, validation_seed : int
@@ -54,12 +57,13 @@ class Training:
         Where Lightning trains: ``"cpu"``, ``"gpu"`` or ``"auto"``.
     """
 
-    epochs: int = 15
+    epochs: int = 10
     batches_per_epoch: int = 50
     batch_size: int = 64
     learning_rate: float = 0.005
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 1e-5
+    decision_weight: float | None = 0.5
     gradient_clip: float = 1.0
     validation_trials: int = 500
     validation_seed: int = 24100
@@ -70,12 +74,17 @@ class Training:
         whole = ("epochs", "batches_per_epoch", "batch_size", "validation_trials", "checkpoint_every")
         for name in whole:
             if getattr(self, name) < 1:
-                raise DynalignError(f"trainer.{name}={getattr(self, name)} must be at least 1.")
+                raise DynalignError(f"{name}={getattr(self, name)} must be at least 1.")
         for name in ("learning_rate", "gradient_clip"):
             if getattr(self, name) <= 0:
-                raise DynalignError(f"trainer.{name}={getattr(self, name):g} must be greater than 0.")
+                raise DynalignError(f"{name}={getattr(self, name):g} must be greater than 0.")
         if self.weight_decay < 0:
-            raise DynalignError(f"trainer.weight_decay={self.weight_decay:g} must be 0 or greater.")
+            raise DynalignError(f"weight_decay={self.weight_decay:g} must be 0 or greater.")
+        if self.decision_weight is not None and not 0 < self.decision_weight < 1:
+            raise DynalignError(
+                f"decision_weight={self.decision_weight:g} must lie between 0 and 1, or be None, which weights "
+                "every time step alike."
+            )
 
 
 def fit(
@@ -123,6 +132,7 @@ def fit(
             perturbation,
             learning_rate=training.learning_rate,
             weight_decay=training.weight_decay,
+            decision_weight=training.decision_weight,
             annealing_epochs=training.epochs if training.schedule == "cosine" else None,
             frozen=phase.frozen,
             seed=(seed, number),
@@ -197,7 +207,14 @@ def _look_at_untrained(
     loggers: Sequence[Logger],
 ) -> None:
     """Record the untrained network: every callback's checkpoint, and no training."""
-    module = TaskModule(model, perturbation, learning_rate=training.learning_rate, weight_decay=0.0, seed=(seed,))
+    module = TaskModule(
+        model,
+        perturbation,
+        learning_rate=training.learning_rate,
+        weight_decay=0.0,
+        decision_weight=training.decision_weight,
+        seed=(seed,),
+    )
     data = TaskData(
         task,
         (target,),

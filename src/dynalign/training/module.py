@@ -13,6 +13,7 @@ from torch.nn import functional
 from dynalign.models import SequenceModel
 from dynalign.networks import VALIDATION, run_under
 from dynalign.perturbations import Perturbation
+from dynalign.tasks import IGNORE
 from dynalign.training.data import Batch
 
 
@@ -39,8 +40,30 @@ def decisions(logits: Tensor, decision: Tensor) -> Tensor:
     return log_probability.sum(dim=1).argmax(dim=-1)
 
 
+def task_loss(logits: Tensor, batch: Batch, decision_weight: float | None) -> Tensor:
+    """Return the cross-entropy between what the network says and the right action, averaged over time steps.
+
+    The decision period is a twentieth of a trial: weighting all steps alike, a network learns to hold still and may
+    never find out how to answer. A share of the loss for the steps that ask for an answer is the field's practice
+    (the response masks of Yang et al. 2019, Nat Neurosci 22:297).
+
+    Parameters
+    ----------
+    logits : Tensor, shape (trials, time, actions)
+    decision_weight : float, optional
+        Share of the loss that belongs to the decision period of the trials that have an answer, between 0 and 1; the
+        rest belongs to all other steps. None weights every step alike.
+    """
+    answering = (batch.decision & batch.has_answer.unsqueeze(-1)).flatten()
+    if decision_weight is None or not answering.any():
+        return functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+    losses = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none")
+    others = (batch.targets.flatten() != IGNORE) & ~answering
+    return decision_weight * losses[answering].mean() + (1 - decision_weight) * losses[others].mean()
+
+
 class TaskModule(pl.LightningModule):
-    """Cross-entropy on every time step; accuracy on the decision period.
+    """Cross-entropy with the right action; accuracy on the decision period.
 
     Parameters
     ----------
@@ -51,6 +74,8 @@ class TaskModule(pl.LightningModule):
         Of Adam.
     weight_decay : float
         Factor of the penalty, the sum over all weight matrices of their squared Frobenius norm.
+    decision_weight : float, optional
+        See ``task_loss``.
     annealing_epochs : int, optional
         Epochs over which the learning rate falls to 0 along a cosine; constant if not given.
     frozen : bool
@@ -66,6 +91,7 @@ class TaskModule(pl.LightningModule):
         *,
         learning_rate: float,
         weight_decay: float,
+        decision_weight: float | None = None,
         annealing_epochs: int | None = None,
         frozen: bool = False,
         seed: tuple[int, ...] = (0,),
@@ -74,7 +100,7 @@ class TaskModule(pl.LightningModule):
         self.model = model
         self.perturbation = perturbation
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
-        self.annealing_epochs = annealing_epochs
+        self.decision_weight, self.annealing_epochs = decision_weight, annealing_epochs
         for parameter in model.parameters():
             parameter.requires_grad_(not frozen)
         for weights in model.input_parameters():
@@ -83,7 +109,7 @@ class TaskModule(pl.LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """Return the loss of one batch."""
         logits = self._logits(batch.inputs, (*self.seed, self.current_epoch, batch.number))
-        loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+        loss = task_loss(logits, batch, self.decision_weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(batch.answer))
         if self.weight_decay:
             penalty = sum(p.square().sum() for p in self.parameters() if p.requires_grad and p.ndim > 1)
@@ -104,7 +130,7 @@ class TaskModule(pl.LightningModule):
     def score(self, batch: Batch) -> Score:
         """Return loss and accuracies on a set of trials, under noise that is the same at every call."""
         logits = self._logits(batch.inputs, (VALIDATION,))
-        loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+        loss = task_loss(logits, batch, self.decision_weight)
         right = (decisions(logits, batch.decision) == batch.answer).double()
         return Score(
             loss=loss.item(),
