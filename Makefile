@@ -24,7 +24,8 @@ testcase: $(READY) ## the test case of metrics: every metric on every case; TEST
 	$(BIN)/python testcase.py $(TESTCASE)
 
 leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, with three seeds (ten minutes); LEADERBOARD="..." sets others
-	$(BIN)/python testcase.py -m $(or $(LEADERBOARD),seed=0$(comma)1$(comma)2) publish=true
+	$(BIN)/python testcase.py -m $(or $(LEADERBOARD),seed=0$(comma)1$(comma)2) hydra.sweep.dir=multirun/leaderboard
+	$(BIN)/python benchmarks/publish.py --leaderboard multirun/leaderboard
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .

@@ -10,6 +10,14 @@ from dynalign.errors import DynalignError
 from dynalign.metrics import CausalOT, Procrustes
 from dynalign.metrics.causal_ot import _climb, _starting_points
 
+AXIOMS = [
+    CausalOT(starts=8),
+    CausalOT(distance="size-and-shape", starts=8),
+]
+FUZZED = [
+    (CausalOT(), 200),
+]
+
 SIZED = CausalOT(distance="size-and-shape")
 FULL = CausalOT(memory=None, distance="size-and-shape")
 

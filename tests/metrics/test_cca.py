@@ -10,6 +10,17 @@ from scipy.stats import ortho_group
 from dynalign.errors import DynalignError
 from dynalign.metrics import CCA, PWCCA, SVCCA, Metric
 
+AXIOMS = [
+    CCA(),
+    SVCCA(variance=0.9),
+    PWCCA(),
+]
+FUZZED = [
+    (CCA(), 600),
+    (SVCCA(), 600),
+    (PWCCA(), 500),
+]
+
 EVERY = [CCA(), SVCCA(), PWCCA()]
 UNITS = [(4, 4), (3, 6), (6, 3)]
 

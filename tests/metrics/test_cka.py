@@ -11,6 +11,18 @@ from scipy.spatial.distance import cdist, pdist
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA
 
+AXIOMS = [
+    CKA(),
+    CKA(debiased=True),
+    CKA(kernel="rbf"),
+    CKA(kernel="rbf", debiased=True),
+]
+FUZZED = [
+    (CKA(), 600),
+    (CKA(debiased=True), 600),
+    (CKA(kernel="rbf"), 600),
+]
+
 VARIANTS = [
     CKA(scale="radians"),
     CKA(debiased=True, scale="radians"),

@@ -14,6 +14,17 @@ from dynalign.errors import DynalignError
 from dynalign.metrics import DSA, pairwise
 from dynalign.metrics.dsa import System
 
+AXIOMS = [
+    DSA(n_delays=4, rank=6),
+]
+FUZZED = [
+    (DSA(n_delays=1, rank=2), 1000),
+    (DSA(n_delays=3, delay_interval=2, rank=3), 1000),
+    (DSA(n_delays=2, rank=0.9, ridge=0.1), 600),
+    (DSA(n_delays=2, rank="optimal", distance="euclidean"), 600),
+    (DSA(n_delays=2, rank=1.0, distance="wasserstein"), 600),
+]
+
 
 def states(seed: int, units: int = 4, trials: int = 30, time: int = 40, noise: float = 0.1) -> np.ndarray:
     """A damped rotation driven by noise."""

@@ -10,42 +10,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.metrics.batteries import every, public
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import (
-    CCA,
-    CKA,
-    DSA,
-    PWCCA,
-    RSA,
-    SVCCA,
-    CausalOT,
-    Metric,
-    Procrustes,
-    SoftMatching,
-)
+from dynalign.metrics import Metric
 from dynalign.metrics.hankel_dmd import ConditionWarning
 
-# How many inputs each metric gets: 10,000 together.
-METRICS: list[tuple[Metric, int]] = [
-    (DSA(n_delays=1, rank=2), 1000),
-    (DSA(n_delays=3, delay_interval=2, rank=3), 1000),
-    (DSA(n_delays=2, rank=0.9, ridge=0.1), 600),
-    (DSA(n_delays=2, rank="optimal", distance="euclidean"), 600),
-    (DSA(n_delays=2, rank=1.0, distance="wasserstein"), 600),
-    (CKA(), 600),
-    (CKA(debiased=True), 600),
-    (CKA(kernel="rbf"), 600),
-    (Procrustes(), 600),
-    (Procrustes(distance="size-and-shape"), 600),
-    (CCA(), 600),
-    (SVCCA(), 600),
-    (PWCCA(), 500),
-    (RSA(), 500),
-    (RSA(dissimilarity="correlation", comparison="spearman"), 500),
-    (SoftMatching(), 300),
-    (CausalOT(), 200),
-]
+METRICS: list[tuple[Metric, int]] = every("FUZZED")
 
 KINDS = [
     "normal",
@@ -152,6 +123,11 @@ def measure(metric: Metric, x: Any, y: Any) -> float | str:
             return metric(x, y)
         except DynalignError as error:
             return str(error)
+
+
+def test_every_public_metric_is_put_to_it() -> None:
+    assert {type(metric) for metric, _ in METRICS} == public()
+    assert sum(examples for _, examples in METRICS) >= 10_000
 
 
 @pytest.mark.slow

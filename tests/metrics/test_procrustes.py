@@ -10,6 +10,16 @@ from scipy.stats import ortho_group
 from dynalign.errors import DynalignError
 from dynalign.metrics import Procrustes
 
+AXIOMS = [
+    Procrustes(),
+    Procrustes(distance="euclidean"),
+    Procrustes(distance="size-and-shape"),
+]
+FUZZED = [
+    (Procrustes(), 600),
+    (Procrustes(distance="size-and-shape"), 600),
+]
+
 SIZE_AND_SHAPE = Procrustes(distance="size-and-shape")
 
 

@@ -13,6 +13,16 @@ from scipy.stats import ortho_group, pearsonr, spearmanr
 from dynalign.errors import DynalignError
 from dynalign.metrics import RSA, pairwise
 
+AXIOMS = [
+    RSA(),
+    RSA(dissimilarity="correlation", comparison="cosine"),
+    RSA(conditions="trials", comparison="spearman"),
+]
+FUZZED = [
+    (RSA(), 500),
+    (RSA(dissimilarity="correlation", comparison="spearman"), 500),
+]
+
 REFERENCE = np.load(Path(__file__).parents[1] / "reference" / "rsatoolbox.npz")
 CONFIGURATIONS = list(
     itertools.product(("moments", "trials"), ("euclidean", "correlation"), ("pearson", "spearman", "cosine"))

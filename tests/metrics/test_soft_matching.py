@@ -13,6 +13,14 @@ from scipy.stats import ortho_group
 from dynalign.errors import DynalignError
 from dynalign.metrics import Procrustes, SoftMatching
 
+AXIOMS = [
+    SoftMatching(),
+    SoftMatching(distance="size-and-shape"),
+]
+FUZZED = [
+    (SoftMatching(), 300),
+]
+
 
 def system(seed: int, units: int, trials: int = 6, time: int = 9) -> np.ndarray:
     rng = np.random.default_rng([0, trials, time])
