@@ -21,7 +21,7 @@ def every(name: str) -> list[Any]:
 
 
 def public() -> set[type[Metric]]:
-    """Return the metrics that the package offers, but for its wrapper of another package, which has tests of its own."""
+    """Return the metrics that the package offers, but for its wrapper of another package, tested on its own."""
     named = [getattr(dynalign.metrics, name) for name in dynalign.metrics.__all__]
     metrics = {each for each in named if isinstance(each, type) and issubclass(each, Metric)}
     return metrics - {Metric, DSAMetric}
