@@ -71,9 +71,7 @@ def main() -> None:
     if folder is not None:
         whole = folder / "leaderboard.md"
         if not whole.exists():
-            raise SystemExit(
-                f"Error: {folder} holds no leaderboard.md, as testcase.py leaves it."
-            )
+            raise SystemExit(f"Error: {folder} holds no leaderboard.md, as testcase.py leaves it.")
         text = whole.read_text(encoding="utf-8")
         write_atomically(DOCS / "leaderboard.md", lambda target: target.write_text(text, encoding="utf-8"))
         publish(README, "leaderboard", (folder / "headline.md").read_text(encoding="utf-8").strip())

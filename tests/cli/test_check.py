@@ -116,11 +116,11 @@ def test_folders_of_a_users_own(tmp_path: Path) -> None:
     [
         (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
         (["-m", "testcase=families,nois"], r"testcase=nois is unknown; did you mean noise\?"),
-        (["protocol=publishd"], "did you mean published"),
+        (["simulation=publishd"], "did you mean published"),
         (["testcase.noise.level=[1]"], r"no setting testcase.noise.level in testcase.yaml; did you mean"),
         (["testcase=families", "testcase.noise.levels=[1]"], "no setting testcase.noise.levels"),
         (["limitt=3"], r"did you mean limit\?"),
-        (["model=rnn"], "model is no choice of testcase; there is logger, metric, protocol, search, testcase"),
+        (["model=rnn"], "model is no choice of testcase; there is logger, metric, simulation, search, testcase"),
         (["experiment=study"], "experiment is no choice of testcase"),
         (["search=dsa"], "asks for several jobs; type -m"),
     ],
@@ -135,7 +135,7 @@ def test_slips_of_the_test_case(typed: list[str], message: str) -> None:
     [
         [],
         ["-m", "metric=dsa,cka,procrustes", "testcase=families,noise,composition", "seed=0,1,2"],
-        ["metric=[dsa,dsa_metric]", "testcase=families", "protocol=published", "limit=3"],
+        ["metric=[dsa,dsa_metric]", "testcase=families", "simulation=published", "limit=3"],
         ["-m", "metric=dsa", "metric.dsa.rank=3,10,20", "testcase=noise", "testcase.noise.levels=[0.1,0.2]"],
         ["-m", "search=dsa", "hydra.sweeper.n_trials=3"],
     ],

@@ -12,14 +12,14 @@ from tests.command import Ran, run
 from tests.wandb_file import read_run
 
 TINY = [
-    "protocol.trials=6", "protocol.time_steps=40", "protocol.families=[ring,line,hopf_cycle]",
+    "simulation.trials=6", "simulation.time_steps=40", "simulation.families=[ring,line,hopf_cycle]",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
 
-def put_to_test(store: Path, folder: Path, *arguments: str, protocol: Sequence[str] = TINY) -> Ran:
-    return run("testcase.py", store, folder, *arguments, *protocol)
+def put_to_test(store: Path, folder: Path, *arguments: str, simulation: Sequence[str] = TINY) -> Ran:
+    return run("testcase.py", store, folder, *arguments, *simulation)
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,8 @@ def test_a_swept_setting_is_a_row_of_its_own(tmp_path: Path) -> None:
 def test_a_diverging_system_is_named_and_the_other_jobs_finish(tmp_path: Path) -> None:
     ran = put_to_test(
         tmp_path / "store", tmp_path / "sweep", "-m", "metric=cka", "testcase=families", "logger=none",
-        "protocol.integrator=euler,adaptive",
-        protocol=["protocol.trials=5", "protocol.families=[lorenz_origin,lorenz_chaos]"],
+        "simulation.integrator=euler,adaptive",
+        simulation=["simulation.trials=5", "simulation.families=[lorenz_origin,lorenz_chaos]"],
     )  # fmt: skip
     assert ran.code == 1
     assert "The integration of lorenz(r=40, sigma=10, beta=2.667) diverges" in ran.output
@@ -132,7 +132,7 @@ def test_optuna_chooses_what_is_best(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     ran = put_to_test(
         tmp_path / "store", tmp_path / "search", "-m", "search=dsa", "hydra.sweeper.n_trials=4", "logger=none",
-        "testcase.composition.pairs_per_kind=2", protocol=["protocol.trials=4"],
+        "testcase.composition.pairs_per_kind=2", simulation=["simulation.trials=4"],
     )  # fmt: skip
     assert ran.code == 0, ran.output
     best = (ran.folder / "optimization_results.yaml").read_text()

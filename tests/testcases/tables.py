@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from dynalign.testcases import Comparison, Material, Measured, Protocol, as_rows
+from dynalign.testcases import Comparison, Material, Measured, Simulation, as_rows
 
-TINY = Protocol(("lorenz_origin", "hopf_cycle"), trials=4, time_steps=32)
+TINY = Simulation(("lorenz_origin", "hopf_cycle"), trials=4, time_steps=32)
 
 
 def table(comparisons: Iterable[Comparison], value: Callable[[Comparison], float], *, seed: int = 0) -> pd.DataFrame:

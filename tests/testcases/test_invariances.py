@@ -15,7 +15,7 @@ from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA, Metric, Procrustes
 from dynalign.testcases import Invariances, LostError, as_rows, measure_material
 from dynalign.testcases.invariances import DIFFERENT, bent
-from dynalign.testcases.protocol import spread
+from dynalign.testcases.simulation import spread
 
 CASE = Invariances()
 THREE = replace(TINY, families=("lorenz_chaos", "rossler", "hopf_cycle"))

@@ -21,7 +21,7 @@ from dynalign.testcases import (
     Leaderboard,
     LostError,
     Material,
-    Protocol,
+    Simulation,
     TestCase,
     build_leaderboard,
     judge,
@@ -42,7 +42,7 @@ class Means(TestCase):
         Criterion("aside", "aside", "higher", "Of no weight in the order."),
     )
 
-    def material(self, protocol: Protocol, seed: int) -> Material:
+    def material(self, simulation: Simulation, seed: int) -> Material:
         raise NotImplementedError
 
     def judge(self, criterion: str, rows: pd.DataFrame) -> Estimate:

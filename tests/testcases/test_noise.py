@@ -14,7 +14,7 @@ from dynalign.attractors import Line, Lorenz
 from dynalign.errors import DynalignError
 from dynalign.testcases import Comparison, LostError, Noise
 from dynalign.testcases.noise import CLEAN, MIXING, NOISE, OBSERVATION, PROCESS, crossing
-from dynalign.testcases.protocol import spread
+from dynalign.testcases.simulation import spread
 
 CASE = Noise(levels=(0.1, 1.0), families=TINY.families)
 MATERIAL = CASE.material(TINY, 0)
@@ -33,10 +33,10 @@ def test_number_of_comparisons() -> None:
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_networks_of_an_epoch_are_as_stated(unit_range: bool, epoch: int) -> None:
     case = replace(CASE, noise=(0.4, 0.2, 0.1))
-    protocol = replace(TINY, trials=60, unit_range=unit_range)
-    systems = case.material(protocol, 0).systems
+    simulation = replace(TINY, trials=60, unit_range=unit_range)
+    systems = case.material(simulation, 0).systems
     one, other = Lorenz(r=10), Lorenz(r=40)
-    clean, added = (protocol.record(system, 0) for system in (one, other))
+    clean, added = (simulation.record(system, 0) for system in (one, other))
     if not unit_range:
         clean, added = clean / spread(clean), added / spread(added)
     level, share = case.noise[epoch - 1], case.mixing[epoch - 1]
@@ -57,11 +57,11 @@ def test_networks_of_an_epoch_are_as_stated(unit_range: bool, epoch: int) -> Non
 
 def test_rising_noise_is_of_the_level_stated() -> None:
     # Along the line nothing but noise moves: from one sample to the next, or all samples for themselves.
-    protocol = replace(TINY, trials=100)
-    systems = replace(CASE, families=("line", "ring")).material(protocol, 0).systems
+    simulation = replace(TINY, trials=100)
+    systems = replace(CASE, families=("line", "ring")).material(simulation, 0).systems
     label = Line(rate=1).label
     clean = systems[f"{label}, {CLEAN}"]
-    np.testing.assert_array_equal(clean, protocol.record(Line(rate=1), 0))
+    np.testing.assert_array_equal(clean, simulation.record(Line(rate=1), 0))
     for level in CASE.levels:
         steps = np.diff(systems[f"{label}, {PROCESS} {level:g}"][..., 0], axis=1)
         assert steps.std() == pytest.approx(level * spread(clean), rel=5 / (2 * steps.size) ** 0.5)

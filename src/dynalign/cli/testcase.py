@@ -29,7 +29,7 @@ from dynalign.testcases import (
     Cell,
     LostError,
     Measured,
-    Protocol,
+    Simulation,
     TestCase,
     as_rows,
     judge,
@@ -51,7 +51,7 @@ class Job:
 
     metrics: Mapping[str, Metric]
     cases: Mapping[str, TestCase]
-    protocol: Protocol
+    simulation: Simulation
     seed: int
     limit: float
     objective: tuple[str, str]
@@ -66,7 +66,7 @@ class Job:
                 "kind": "testcase",
                 "metric": describe(measuring, measuring.settings),
                 "testcase": self.plain["testcase"][case],
-                "protocol": self.plain["protocol"],
+                "simulation": self.plain["simulation"],
                 "seed": self.seed,
                 "code": code_key(measuring, self.cases[case], rooms=DECIDING),
             }
@@ -97,7 +97,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     return Job(
         metrics={metric.label: metric for metric in build_metrics(plain.get("metric") or {})},
         cases=cases,
-        protocol=build("protocol", plain["protocol"]),
+        simulation=build("simulation", plain["simulation"]),
         seed=config.seed,
         limit=float(config.limit),
         objective=_objective(config.objective, cases),
@@ -124,7 +124,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             "cells": [_facts(cell) for cell in cells],
             "cases": {name: describe(case, _settings(job.plain["testcase"][name])) for name, case in job.cases.items()},
             "settings": {
-                "protocol": job.plain["protocol"],
+                "simulation": job.plain["simulation"],
                 **{f"testcase.{name}": node for name, node in job.plain["testcase"].items()},
             },
         },
@@ -144,7 +144,7 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
             results[name] = Measured(**stored)
     found = len(results)
     missing = [name for name in names if name not in results]
-    materials = {case: job.cases[case].material(job.protocol, job.seed) for case in {case for _, case in missing}}
+    materials = {case: job.cases[case].material(job.simulation, job.seed) for case in {case for _, case in missing}}
     out = console()
     with Progress(
         TextColumn("{task.description}"),

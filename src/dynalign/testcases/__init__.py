@@ -7,7 +7,7 @@ from dynalign.testcases.invariances import Invariances
 from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard, judge
 from dynalign.testcases.measure import DECIDING, Measured, as_rows, measure_material
 from dynalign.testcases.noise import Noise
-from dynalign.testcases.protocol import Protocol
+from dynalign.testcases.simulation import Simulation
 from dynalign.testcases.workers import Workers, workers
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "Measured",
     "Noise",
     "Panel",
-    "Protocol",
+    "Simulation",
     "TestCase",
     "Workers",
     "as_rows",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dynalign.statistics import Array, Estimate, Statistic, bootstrap_weights, estimate, mean
-from dynalign.testcases.protocol import Protocol
+from dynalign.testcases.simulation import Simulation
 
 States = npt.NDArray[np.float64]
 
@@ -130,7 +130,7 @@ class TestCase(abc.ABC):
         """What metrics are judged by, at least one of them a headline."""
 
     @abc.abstractmethod
-    def material(self, protocol: Protocol, seed: int) -> Material:
+    def material(self, simulation: Simulation, seed: int) -> Material:
         """Return the systems and comparisons of one seed."""
 
     @abc.abstractmethod

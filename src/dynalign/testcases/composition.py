@@ -27,7 +27,7 @@ from dynalign.testcases.base import (
     resampled,
     values_of,
 )
-from dynalign.testcases.protocol import Protocol
+from dynalign.testcases.simulation import Simulation
 
 UNORDERED, ORDERED = "unordered", "ordered"
 _LENGTH = 3  # motifs in a sequence
@@ -103,9 +103,9 @@ class Composition(TestCase):
         """What metrics are judged by."""
         return _CRITERIA
 
-    def material(self, protocol: Protocol, seed: int) -> Material:
+    def material(self, simulation: Simulation, seed: int) -> Material:
         """Return the sequences and, of each kind, a random choice of pairs."""
-        motifs = self._motifs(protocol, seed)
+        motifs = self._motifs(simulation, seed)
         sequences = list(permutations(motifs, _LENGTH))
         systems = {}
         for sequence in sequences:
@@ -149,15 +149,15 @@ class Composition(TestCase):
         """Return the mean dissimilarity for every number of motifs shared."""
         return mean_curve(complete(rows, part=panel))
 
-    def _motifs(self, protocol: Protocol, seed: int) -> Mapping[str, States]:
+    def _motifs(self, simulation: Simulation, seed: int) -> Mapping[str, States]:
         line, curve = Straight(), Lorenz(r=0.5)
         made = {
-            "line": protocol.record(line, seed),
-            "curve": protocol.record(curve, seed),
-            "spiral 5": protocol.record(Lorenz(r=5), seed),
-            "spiral 15": protocol.record(Lorenz(r=15), seed),
+            "line": simulation.record(line, seed),
+            "curve": simulation.record(curve, seed),
+            "spiral 5": simulation.record(Lorenz(r=5), seed),
+            "spiral 15": simulation.record(Lorenz(r=15), seed),
         }
-        quarter = -(-(protocol.time_steps - 1) // 4) + 1  # one step at each seam is shared
-        pieces = [protocol.record(system, seed, time_steps=quarter) for system in (line, curve)]
-        path = attach([*pieces, *pieces])[:, : protocol.time_steps]
+        quarter = -(-(simulation.time_steps - 1) // 4) + 1  # one step at each seam is shared
+        pieces = [simulation.record(system, seed, time_steps=quarter) for system in (line, curve)]
+        path = attach([*pieces, *pieces])[:, : simulation.time_steps]
         return {name: to_unit_range(states) for name, states in {**made, "zigzag": path}.items()}

@@ -13,7 +13,7 @@ from dynalign import statistics
 from dynalign.attractors import members
 from dynalign.statistics import Estimate
 from dynalign.testcases.base import Comparison, Criterion, Material, TestCase, complete, resampled, values_of
-from dynalign.testcases.protocol import Protocol
+from dynalign.testcases.simulation import Simulation
 
 MATCHED, FRESH = "matched starts", "fresh starts"
 
@@ -49,7 +49,7 @@ _CRITERIA = (
 
 @dataclass(frozen=True)
 class Families(TestCase):
-    """All systems of the protocol's families against all, once with matched and once with fresh starts.
+    """All systems of the simulation's families against all, once with matched and once with fresh starts.
 
     With matched starts, trial k sets out from the same point in every system, so that metrics that compare row by
     row have a chance. With fresh starts no two systems share a trial, as in the study (and between two recordings).
@@ -69,13 +69,13 @@ class Families(TestCase):
         """What metrics are judged by."""
         return _CRITERIA
 
-    def material(self, protocol: Protocol, seed: int) -> Material:
+    def material(self, simulation: Simulation, seed: int) -> Material:
         """Return every system under both kinds of starts, and all unordered pairs, each with itself included."""
-        known = members(protocol.families)
+        known = members(simulation.families)
         systems, comparisons = {}, []
         for part in (MATCHED, FRESH):
             for _, system in known:
-                systems[f"{system.label}, {part}"] = protocol.record(system, seed, matched=part == MATCHED)
+                systems[f"{system.label}, {part}"] = simulation.record(system, seed, matched=part == MATCHED)
             for (family, first), (other, second) in combinations_with_replacement(known, 2):
                 comparisons.append(
                     Comparison(

@@ -16,7 +16,7 @@ from dynalign.attractors import middle
 from dynalign.errors import DynalignError
 from dynalign.statistics import Array, Estimate
 from dynalign.testcases.base import Comparison, Criterion, Material, States, TestCase, complete, resampled, values_of
-from dynalign.testcases.protocol import Protocol, spread
+from dynalign.testcases.simulation import Simulation, spread
 
 DIFFERENT = "different systems"
 Change = Callable[[States, np.random.Generator], States]
@@ -81,16 +81,16 @@ class Invariances(TestCase):
         """What metrics are judged by."""
         return _CRITERIA
 
-    def material(self, protocol: Protocol, seed: int) -> Material:
+    def material(self, simulation: Simulation, seed: int) -> Material:
         """Return the systems, their changed copies, and all pairs of different systems."""
         rng = np.random.default_rng((seed, *b"invariances"))
-        steps = max(1, round(self.shift * protocol.time_steps))
+        steps = max(1, round(self.shift * simulation.time_steps))
         systems: dict[str, States] = {}
         comparisons = []
-        originals = [middle(family) for family in protocol.families]
+        originals = [middle(family) for family in simulation.families]
         for system in originals:
-            whole = protocol.record(system, seed, time_steps=protocol.time_steps + steps)
-            states = whole[:, : protocol.time_steps]
+            whole = simulation.record(system, seed, time_steps=simulation.time_steps + steps)
+            states = whole[:, : simulation.time_steps]
             systems[system.label] = states
             copies = {name: change(states, rng) for name, change in _CHANGES.items()}
             copies |= {"shift": whole[:, steps:], "bend": bent(states, self.bend)}

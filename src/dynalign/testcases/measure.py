@@ -12,7 +12,7 @@ import pandas as pd
 from dynalign.metrics import Metric, measure
 from dynalign.testcases.base import Comparison, Material
 
-DECIDING = ("attractors", "perturbations", "testcases/measure", "testcases/protocol")
+DECIDING = ("attractors", "perturbations", "testcases/measure", "testcases/simulation")
 """Rooms whose code decides what is measured, besides that of metrics."""
 
 

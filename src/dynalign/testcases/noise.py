@@ -31,7 +31,7 @@ from dynalign.testcases.base import (
     values_of,
 )
 from dynalign.testcases.families import family_of
-from dynalign.testcases.protocol import Protocol, check_families, spread
+from dynalign.testcases.simulation import Simulation, check_families, spread
 
 NOISE, MIXING, CLEAN, OBSERVATION, PROCESS = "noise only", "mixing", "clean", "observation noise", "process noise"
 _PATTERNS = tuple(Lorenz(r=r) for r in (0.5, 5, 10, 15, 30, 40, 50))
@@ -146,11 +146,11 @@ class Noise(TestCase):
             for criterion in _CRITERIA
         )
 
-    def material(self, protocol: Protocol, seed: int) -> Material:
+    def material(self, simulation: Simulation, seed: int) -> Material:
         """Return the networks of all epochs, and the families at all levels of noise."""
         rng = np.random.default_rng((seed, *b"noise"))
         systems: dict[str, States] = {}
-        comparisons = [*self._epochs(protocol, seed, rng, systems), *self._rising(protocol, seed, rng, systems)]
+        comparisons = [*self._epochs(simulation, seed, rng, systems), *self._rising(simulation, seed, rng, systems)]
         return Material(systems, comparisons)
 
     def judge(self, criterion: str, rows: pd.DataFrame) -> Estimate:
@@ -187,31 +187,31 @@ class Noise(TestCase):
         return points
 
     def _epochs(
-        self, protocol: Protocol, seed: int, rng: np.random.Generator, systems: dict[str, States]
+        self, simulation: Simulation, seed: int, rng: np.random.Generator, systems: dict[str, States]
     ) -> Iterator[Comparison]:
-        clean = {system.label: protocol.record(system, seed) for system in _PATTERNS}
-        if not protocol.unit_range:  # one size for all, since they are added
+        clean = {system.label: simulation.record(system, seed) for system in _PATTERNS}
+        if not simulation.unit_range:  # one size for all, since they are added
             clean = {label: states / spread(states) for label, states in clean.items()}
         for epoch, (noise, share) in enumerate(zip(self.noise, self.mixing, strict=True), start=1):
             for label, states in clean.items():
                 one, two = (f"{label}, network {k}, epoch {epoch}" for k in (1, 2))
-                systems[one], systems[two] = (protocol.observe(states, noise, rng) for _ in range(2))
+                systems[one], systems[two] = (simulation.observe(states, noise, rng) for _ in range(2))
                 yield Comparison(one, two, NOISE, float(epoch), False, label, label)
             for (label, states), (added, other) in permutations(clean.items(), 2):
                 two, three = f"{label}, network 2, epoch {epoch}", f"{label} + {added}, network 3, epoch {epoch}"
-                systems[three] = protocol.observe(states, noise, rng) + share * (other - other[:, :1])
+                systems[three] = simulation.observe(states, noise, rng) + share * (other - other[:, :1])
                 yield Comparison(two, three, MIXING, float(epoch), True, label, added)
 
     def _rising(
-        self, protocol: Protocol, seed: int, rng: np.random.Generator, systems: dict[str, States]
+        self, simulation: Simulation, seed: int, rng: np.random.Generator, systems: dict[str, States]
     ) -> Iterator[Comparison]:
         known = members(self.families)
         for _, system in known:
-            states = protocol.record(system, seed)
+            states = simulation.record(system, seed)
             systems[f"{system.label}, {CLEAN}"] = states
             for level in self.levels:
-                systems[f"{system.label}, {OBSERVATION} {level:g}"] = protocol.observe(states, level, rng)
-                systems[f"{system.label}, {PROCESS} {level:g}"] = protocol.record_noisy(system, seed, level, rng)
+                systems[f"{system.label}, {OBSERVATION} {level:g}"] = simulation.observe(states, level, rng)
+                systems[f"{system.label}, {PROCESS} {level:g}"] = simulation.record_noisy(system, seed, level, rng)
         for part, level in [(CLEAN, 0.0), *((part, level) for part in (OBSERVATION, PROCESS) for level in self.levels)]:
             ending = part if part == CLEAN else f"{part} {level:g}"
             for (family, first), (other, second) in combinations(known, 2):

@@ -33,7 +33,7 @@ class Toy(TestCase):
     )
     matrices: ClassVar[Sequence[str]] = ("matched", "fresh")
 
-    def material(self, protocol, seed):
+    def material(self, simulation, seed):
         raise NotImplementedError
 
     def judge(self, criterion, rows):

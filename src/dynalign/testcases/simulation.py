@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Simulation:
     """What all systems of a test case have in common.
 
     Parameters
@@ -60,7 +60,7 @@ class Protocol:
         check_families(self.families)
         if self.trials < 1 or self.time_steps < 2:
             raise DynalignError(
-                f"A protocol needs trials >= 1 and time_steps >= 2, not {self.trials} and {self.time_steps}."
+                f"A simulation needs trials >= 1 and time_steps >= 2, not {self.trials} and {self.time_steps}."
             )
         if self.integrator not in ("adaptive", "euler"):
             raise DynalignError(f"integrator={self.integrator} is unknown; use adaptive or euler.")
@@ -82,7 +82,7 @@ class Protocol:
         seed : int
             With matched starts, the same starts for every system; with fresh ones, they depend on the system too.
         time_steps, matched : optional
-            Instead of the protocol's own.
+            Instead of the simulation's own.
         """
         starts = self._starts(system, seed, matched)
         steps = self.time_steps if time_steps is None else time_steps
@@ -93,7 +93,7 @@ class Protocol:
         return to_unit_range(states, each=True) if self.unit_range else states
 
     def record_noisy(self, system: System, seed: int, level: float, rng: np.random.Generator) -> Array:
-        """Return trajectories of a system that is driven by white noise, whatever the protocol's integrator.
+        """Return trajectories of a system that is driven by white noise, whatever the simulation's integrator.
 
         Parameters
         ----------

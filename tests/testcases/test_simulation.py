@@ -1,4 +1,4 @@
-"""Protocols by closed forms, and what holds for the material of every test case."""
+"""Simulations by closed forms, and what holds for the material of every test case."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.testcases.tables import TINY, same, table
 
 from dynalign.attractors import FAMILIES, Hopf, Line, Lorenz, System, VanDerPol, middle
 from dynalign.errors import DynalignError
-from dynalign.testcases import Composition, Families, Invariances, LostError, Noise, Protocol, TestCase
-from dynalign.testcases.protocol import spread
+from dynalign.testcases import Composition, Families, Invariances, LostError, Noise, Simulation, TestCase
+from dynalign.testcases.simulation import spread
 
 CASES = [
     Families(),
@@ -23,10 +23,10 @@ CASES = [
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-def box_shares(system: System, protocol: Protocol, seed: int = 0, **arguments: Any) -> np.ndarray:
+def box_shares(system: System, simulation: Simulation, seed: int = 0, **arguments: Any) -> np.ndarray:
     """Where in its box a system starts, each coordinate from 0 to 1."""
     low, high = np.array(system.box).T
-    return (protocol.record(system, seed, time_steps=2, **arguments)[:, 0] - low) / (high - low)
+    return (simulation.record(system, seed, time_steps=2, **arguments)[:, 0] - low) / (high - low)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -41,7 +41,7 @@ def test_matched_starts_agree_in_trial_k_and_fresh_do_not(family: str) -> None:
     assert np.abs(box_shares(system, matched) - box_shares(system, matched, seed=1)).min() > 1e-4
 
 
-def test_one_recording_can_depart_from_the_protocol() -> None:
+def test_one_recording_can_depart_from_the_simulation() -> None:
     fresh = replace(TINY, starts="fresh")
     np.testing.assert_array_equal(TINY.record(Line(), 0, matched=False), fresh.record(Line(), 0))
     np.testing.assert_array_equal(fresh.record(Line(), 0, matched=True), TINY.record(Line(), 0))
@@ -127,17 +127,17 @@ def test_process_noise_is_of_the_level_stated(level: float) -> None:
         ({"starts": "same"}, "starts=same is unknown; use matched or fresh"),
     ],
 )
-def test_bad_protocols(arguments: dict[str, Any], message: str) -> None:
+def test_bad_simulations(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(DynalignError, match=message):
         replace(TINY, **arguments)
 
 
 @every_case
-@pytest.mark.parametrize("protocol", [TINY, replace(TINY, unit_range=True, integrator="euler", time_step=0.02)])
-def test_material_is_of_its_seed(case: TestCase, protocol: Protocol) -> None:
-    first = case.material(protocol, 0)
-    assert same(first, case.material(protocol, 0))
-    other = case.material(protocol, 1)
+@pytest.mark.parametrize("simulation", [TINY, replace(TINY, unit_range=True, integrator="euler", time_step=0.02)])
+def test_material_is_of_its_seed(case: TestCase, simulation: Simulation) -> None:
+    first = case.material(simulation, 0)
+    assert same(first, case.material(simulation, 0))
+    other = case.material(simulation, 1)
     changed = [not np.array_equal(first.systems[name], other.systems.get(name)) for name in first.systems]
     assert all(changed)
 
