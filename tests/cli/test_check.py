@@ -120,7 +120,7 @@ def test_folders_of_a_users_own(tmp_path: Path) -> None:
         (["testcase.noise.level=[1]"], r"no setting testcase.noise.level in testcase.yaml; did you mean"),
         (["testcase=families", "testcase.noise.levels=[1]"], "no setting testcase.noise.levels"),
         (["limitt=3"], r"did you mean limit\?"),
-        (["model=rnn"], "model is no choice of testcase; there is logger, metric, simulation, search, testcase"),
+        (["model=rnn"], "model is no choice of testcase; there is logger, metric, search, simulation, testcase"),
         (["experiment=study"], "experiment is no choice of testcase"),
         (["search=dsa"], "asks for several jobs; type -m"),
     ],
