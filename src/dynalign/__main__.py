@@ -38,9 +38,10 @@ def main() -> None:
     try:
         command = importlib.import_module(f"dynalign.cli.{name}")
     except ModuleNotFoundError as error:
-        if (error.name or "dynalign").startswith("dynalign"):
+        package = (error.name or "dynalign").partition(".")[0]
+        if package == "dynalign":
             raise
-        sys.exit(f"Error: dynalign {name} needs the package {error.name}; pip install 'dynalign[train]' brings it.")
+        sys.exit(f"Error: dynalign {name} needs the package {package}; pip install 'dynalign[train]' brings it.")
     sys.argv = [f"dynalign {name}", *overrides]
     command.main()
 

@@ -114,5 +114,5 @@ class LoggedRuns:
 
 
 def _warn(name: str, error: Exception) -> None:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     warnings.warn(f"{name} cannot log this run ({said}); everything else goes on.", LoggerWarning, stacklevel=4)
