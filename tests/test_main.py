@@ -46,6 +46,7 @@ def test_a_misspelt_command_gets_one_sentence(
 
 def test_overrides_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
+    monkeypatch.setattr(sys, "path", list(sys.path))
     command = SimpleNamespace(main=lambda: seen.append(list(sys.argv)))
     monkeypatch.setattr(importlib, "import_module", lambda name: {"dynalign.cli.testcase": command}[name])
     typed(monkeypatch, "testcase", "-m", "metric=dsa,cka")

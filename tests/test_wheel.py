@@ -39,7 +39,7 @@ class Elsewhere:
             packages = folder / "packages"
             packages.mkdir()
             for path in shared.iterdir():
-                if path.name.partition("-")[0] in only:
+                if path.name.removesuffix(".py").partition("-")[0] in only:
                     (packages / path.name).symlink_to(path)
         command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)]
         checked(command, folder)
@@ -112,7 +112,7 @@ def test_a_metric_of_ones_own(full: Elsewhere) -> None:
             '''
         )
     )
-    done = full.run("dynalign", "train", *TINY, "--config-dir=mine", "metric=mine", "hydra.run.dir=of_mine")
+    done = full.run("dynalign", "train", "--config-dir=mine", "metric=mine", *TINY, "hydra.run.dir=of_mine")
     assert done.returncode == 0, done.stdout + done.stderr
     (metric,) = json.loads((work / "of_mine" / "result.json").read_text())["metrics"].values()
     assert metric["title"] == "Mine"
@@ -130,7 +130,7 @@ def test_metrics_need_three_packages(wheel: Path, tmp_path: Path) -> None:
         x, y = np.random.default_rng(0).standard_normal((2, 5, 40, 3))
         print(0 <= DSA(n_delays=3, rank=6)(x, y) <= 1)
         try:
-            pairwise(CKA(), {"x": x, "y": y}, progress=True)
+            pairwise(CKA(), [x, y], progress=True)
         except DynalignError as error:
             print(error)
     """
