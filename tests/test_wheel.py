@@ -115,7 +115,7 @@ def test_a_metric_of_ones_own(full: Elsewhere) -> None:
     done = full.run("dynalign", "train", "--config-dir=mine", "metric=mine", *TINY, "hydra.run.dir=of_mine")
     assert done.returncode == 0, done.stdout + done.stderr
     (metric,) = json.loads((work / "of_mine" / "result.json").read_text())["metrics"].values()
-    assert metric["title"] == "Mine"
+    assert metric["label"] == "Mine"
 
 
 def test_metrics_need_three_packages(wheel: Path, tmp_path: Path) -> None:
