@@ -76,6 +76,19 @@ def test_a_logger_that_fails_costs_itself(info: RunInfo, fails: str, said: str, 
     assert runs.lightning == [good.notes]
 
 
+def test_training_goes_on_without_a_logger_that_fails(info: RunInfo) -> None:
+    """Trainer and callbacks call the Lightning loggers themselves."""
+    bad, good = Keeps("log"), Keeps()
+    lightning = LoggedRuns([bad, good], info).lightning
+    with pytest.warns(LoggerWarning, match="the line is dead"):
+        lightning[0].log_metrics({"loss": 1.0}, step=0)
+    for logger in lightning:
+        logger.log_metrics({"loss": 0.5}, step=1)
+        logger.finalize("success")
+    assert good.notes.given == [{"loss": 0.5}]
+    assert (bad.notes.status, good.notes.status) == ("", "success")
+
+
 def test_a_failed_run_ends_as_failed(info: RunInfo) -> None:
     logger = Keeps()
     LoggedRuns([logger], info).finish({}, failed=True)
