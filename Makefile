@@ -49,8 +49,8 @@ $(BIN)/python:
 # torch first: with it installed, nothing else pulls in another build of it.
 $(READY): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) ..."
-	$(PIP) -c constraints.txt setuptools torch==2.13.0
-	$(PIP) -c constraints.txt -e .
+	$(PIP) -c constraints.txt torch==2.13.0
+	$(PIP) -c constraints.txt -e ".[train]"
 	@touch $@
 
 $(READY_TEST): $(READY)

@@ -30,6 +30,7 @@ FLOORS = {
     "studies": 5,
     "report": 5,
     "cli": 6,
+    "__main__": 7,
 }
 OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
 
@@ -60,6 +61,27 @@ def test_walls(path: Path) -> None:
             assert FLOORS[parts[1]] < FLOORS[here], f"{here} imports {name}"
         if parts[0] in OUTSIDE:
             assert FLOORS[here] >= FLOORS[OUTSIDE[parts[0]]], f"{here} imports {name}"
+
+
+def test_one_file_knows_wandb() -> None:
+    knows = {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if any(name.split(".")[0] == "wandb" for name in imports(path))
+    }
+    assert knows == {"loggers/wandb.py"}
+
+
+def test_metrics_import_numpy_scipy_and_torch_only() -> None:
+    """Others are imported where they are used, and so are missed only by who uses them."""
+    outside = set()
+    for path in SOURCE.glob("metrics/*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                outside |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                outside.add(node.module.split(".")[0])
+    assert outside - sys.stdlib_module_names == {"dynalign", "numpy", "scipy", "torch"}
 
 
 def test_metrics_need_no_hydra_lightning_or_wandb() -> None:

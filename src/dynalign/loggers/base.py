@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,11 +101,23 @@ class LoggedRuns:
 
     def _start(self, logger: RunLogger, info: RunInfo) -> None:
         try:
-            self._runs.append(logger.start(info))
+            run = logger.start(info)
         except Exception as error:
             _warn(type(logger).__name__, error)
+            return
+        self._runs.append(run)
+        for name in ("log_metrics", "log_hyperparams", "save", "finalize"):  # Lightning calls these while it trains
+            setattr(run.lightning, name, self._guarded(run, getattr(run.lightning, name)))
+
+    def _guarded(self, run: LoggedRun, method: Callable[..., Any]) -> Callable[..., None]:
+        def guarded(*arguments: Any, **named: Any) -> None:
+            self._attempt(run, lambda: method(*arguments, **named))
+
+        return guarded
 
     def _attempt(self, run: LoggedRun, work: Any) -> None:
+        if run not in self._runs:
+            return
         try:
             work()
         except Exception as error:
@@ -114,5 +126,5 @@ class LoggedRuns:
 
 
 def _warn(name: str, error: Exception) -> None:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     warnings.warn(f"{name} cannot log this run ({said}); everything else goes on.", LoggerWarning, stacklevel=4)

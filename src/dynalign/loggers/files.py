@@ -36,4 +36,6 @@ class TensorBoardRuns(RunLogger):
         try:
             return LoggedRun(TensorBoardLogger(info.folder, name="tensorboard", version=""))
         except ModuleNotFoundError as error:
-            raise DynalignError("logger=tensorboard needs pip install 'dynalign[tensorboard]'") from error
+            raise DynalignError(
+                "TensorBoardRuns needs the package tensorboard; pip install 'dynalign[tensorboard]' brings it."
+            ) from error

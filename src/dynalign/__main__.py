@@ -1,0 +1,52 @@
+"""The command ``dynalign``, also as ``python -m dynalign``: passes what was typed to one of its commands."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from dynalign import __version__
+from dynalign.errors import suggestion
+
+_COMMANDS = {
+    "train": "train networks and compare their dynamics",
+    "testcase": "put metrics to test cases whose answers are known",
+}
+_HELP = "\n".join(
+    [
+        "usage: dynalign COMMAND [overrides]",
+        "",
+        *(f"  dynalign {name:10} {does}" for name, does in _COMMANDS.items()),
+        "",
+        "dynalign COMMAND --help shows what can be set; dynalign --version, which version this is.",
+    ]
+)
+
+
+def main() -> None:
+    """Run the command that was typed; exit with 0 if it succeeded, 1 if it failed, 2 if there is no such command."""
+    name, *overrides = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(_HELP)  # noqa: T201
+        return
+    if name == "--version":
+        print(f"dynalign {__version__}")  # noqa: T201
+        return
+    if name not in _COMMANDS:
+        print(f"Error: there is no command {name}; {suggestion(name, _COMMANDS)}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    try:
+        command = importlib.import_module(f"dynalign.cli.{name}")
+    except ModuleNotFoundError as error:
+        package = (error.name or "dynalign").partition(".")[0]
+        if package == "dynalign":
+            raise
+        sys.exit(f"Error: dynalign {name} needs the package {package}; pip install 'dynalign[train]' brings it.")
+    sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies beside its config; it hides nothing of ours
+    sys.argv = [f"dynalign {name}", *overrides]
+    command.main()
+
+
+if __name__ == "__main__":
+    main()
