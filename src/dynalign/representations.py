@@ -6,22 +6,23 @@ if that is asked for; reduce the units by principal components.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from dynalign.errors import DynalignError, suggestion
-from dynalign.metrics import Metric
+from dynalign.metrics import Distance, Metric, measure
 from dynalign.networks import Network, build_network
 from dynalign.perturbations import RepresentationNoise
 from dynalign.store import Run
 from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,37 @@ def reduce_units(
     if len(sizes) > 1:
         raise DynalignError(f"basis=common needs networks with equally many units, not {sizes}; use basis=own.")
     return [_project(states, systems, components) for states in systems]
+
+
+def measure_reduced(
+    metric: Metric,
+    systems: Mapping[Name, States | Callable[[], States]],
+    pairs: Sequence[tuple[Name, Name]],
+    *,
+    components: int | None,
+    basis: Literal["own", "common"],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Distance]:
+    """Let a metric measure pairs of systems as ``Representation.seen`` returns them; see ``dynalign.metrics.measure``.
+
+    Where the basis is common, each pair has components of its own, and so each system is another one in each pair.
+    """
+    if basis == "own":
+        return measure(metric, systems, pairs, progress=progress)
+    raw: dict[Name, States] = {}
+
+    def part(pair: tuple[Name, Name], place: int) -> Callable[[], States]:
+        def reduced() -> States:
+            for name in pair:
+                if name not in raw:
+                    system = systems[name]
+                    raw[name] = system() if callable(system) else system
+            return reduce_units([raw[name] for name in pair], components=components, basis=basis)[place]
+
+        return reduced
+
+    parts = {(pair, place): part(pair, place) for pair in pairs for place in (0, 1)}
+    return measure(metric, parts, [((pair, 0), (pair, 1)) for pair in pairs], progress=progress)
 
 
 def _project(states: States, fitted_on: Sequence[States], components: int) -> States:

@@ -15,7 +15,7 @@ from dynalign.models import LeakyRNN
 from dynalign.perturbations import InputNoise, RecurrentNoise
 from dynalign.tasks import GoNogo, PerceptualDecision
 from dynalign.training import Curriculum, Training, decisions, fit
-from dynalign.training.callbacks import CheckpointCallback
+from dynalign.training.checkpoints import CheckpointCallback
 
 TIMING = {
     "train": {"fixation": [40, 60], "stimulus": [100, 200], "delay": [40, 60], "decision": 60},
@@ -146,5 +146,5 @@ def test_bad_settings(arguments: dict, message: str) -> None:
 
 
 def test_unknown_rule() -> None:
-    with pytest.raises(DynalignError, match="asks for rule foo in train"):
+    with pytest.raises(DynalignError, match="train has the rule foo, which pdm does not have"):
         Curriculum("odd", train=["foo"]).check(TASK)

@@ -63,11 +63,47 @@ def test_first_checkpoint_fails_loudly_later_ones_are_noted() -> None:
         DissimilarityTracker([DSA(n_delays=40)]).add(0, CHECKPOINTS[0])
     tracker = DissimilarityTracker([CKA(), Procrustes()])
     tracker.add(0, CHECKPOINTS[0])
-    with pytest.warns(DissimilarityWarning, match=r"No (cka|procrustes) at epoch 1: x is constant"):
+    with pytest.warns(DissimilarityWarning, match=r"No (CKA|Procrustes) at epoch 1: x is constant"):
         found = tracker.add(1, np.ones((5, 30, 4)))
-    assert np.isnan(found["cka"])
+    assert np.isnan(found["CKA"])
     assert "constant" in tracker.records[-1].reason
-    assert tracker.add(2, CHECKPOINTS[2])["cka"] == pytest.approx(distance(2, 0))
+    assert tracker.add(2, CHECKPOINTS[2])["CKA"] == pytest.approx(distance(2, 0))
+
+
+@pytest.mark.parametrize("reference", ["initial", "previous", "final"])
+@pytest.mark.parametrize("basis", ["own", "common"])
+@pytest.mark.parametrize("when", range(4))
+@pytest.mark.filterwarnings("ignore::dynalign.training.DissimilarityWarning")
+def test_a_diverged_checkpoint_costs_what_needs_it(reference: str, basis: str, when: int) -> None:
+    tracker, diverged = (
+        DissimilarityTracker([CKA()], reference=reference, components=3, basis=basis) for _ in range(2)
+    )
+    broken = [states.copy() for states in CHECKPOINTS]
+    broken[when][2, 3, 1] = np.nan
+    expected = values(tracker)
+    for epoch, states in enumerate(broken):
+        diverged.add(epoch, states)
+    needs = {"initial": lambda e: {e, 0}, "previous": lambda e: {e, e - 1}, "final": lambda e: {e, 3}}[reference]
+    for record in diverged.finish():
+        if when in needs(record.epoch):
+            assert np.isnan(record.dissimilarity)
+            assert "NaN or infinite" in record.reason
+        else:
+            assert record.dissimilarity == pytest.approx(expected[record.epoch], abs=1e-9)
+
+
+def test_the_reference_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = []
+    original = CKA.prepare
+
+    def prepare(self, x, *, where="x"):
+        prepared.append(where)
+        return original(self, x, where=where)
+
+    monkeypatch.setattr(CKA, "prepare", prepare)
+    values(DissimilarityTracker([CKA()]))
+    assert prepared.count("the reference") == 1
+    assert len(prepared) == 1 + 1 + 4  # the check of the first, the reference, and every checkpoint
 
 
 @pytest.mark.parametrize(
@@ -84,7 +120,7 @@ def test_bad_settings(metrics: list, reference: str, message: str) -> None:
 
 
 def test_single_units_are_not_compared_as_principal_components() -> None:
-    with pytest.raises(DynalignError, match=r"soft_matching, as it is set, looks at single units, but .*components=20"):
+    with pytest.raises(DynalignError, match=r"components=20 turns units into .* Soft matching looks at single units"):
         DissimilarityTracker([SoftMatching()])
     found = values(DissimilarityTracker([SoftMatching()], components=None))
     assert found[0] == pytest.approx(0, abs=1e-9)

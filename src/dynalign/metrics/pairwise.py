@@ -67,14 +67,14 @@ def measure(
     -------
     list of Distance, one per pair
     """
-    attempt = _raising if strict else _attempt
+    tried = _raising if strict else attempt
     ready: dict[Name, Any] = dict(prepared or {})
     refused: dict[Name, str] = {}
     spent = dict.fromkeys(systems, 0.0)
     for name in dict.fromkeys(name for pair in pairs for name in pair):
         if name not in ready:
             start = time.perf_counter()
-            ready[name], refused[name] = attempt(lambda: _prepared(metric, systems[name], str(name)))  # noqa: B023
+            ready[name], refused[name] = tried(lambda: _prepared(metric, systems[name], str(name)))  # noqa: B023
             spent[name] = time.perf_counter() - start
     results: dict[int, Distance] = {}
     for place, pair in enumerate(pairs):
@@ -86,12 +86,12 @@ def measure(
         chunk = able[begin : begin + _CHUNK]
         together = [(ready[first], ready[second]) for first, second in (pairs[place] for place in chunk)]
         start = time.perf_counter()
-        values, reason = attempt(lambda: _numbers(metric, together))  # noqa: B023
+        values, reason = tried(lambda: _numbers(metric, together))  # noqa: B023
         each = (time.perf_counter() - start) / len(chunk)
         if reason and len(chunk) > 1:  # one bad pair must not take its neighbours with it
             for place, couple in zip(chunk, together, strict=True):
                 start = time.perf_counter()
-                alone, why = attempt(lambda: _numbers(metric, [couple]))  # noqa: B023
+                alone, why = tried(lambda: _numbers(metric, [couple]))  # noqa: B023
                 results[place] = _checked(alone[0] if not why else math.nan, time.perf_counter() - start, why)
         else:
             known = [math.nan] * len(chunk) if reason else values
@@ -194,7 +194,7 @@ def _checked(value: float, seconds: float, reason: str) -> Distance:
     return Distance(float(value), seconds)
 
 
-def _attempt(work: Callable[[], Any]) -> tuple[Any, str]:
+def attempt(work: Callable[[], Any]) -> tuple[Any, str]:
     """Return what ``work`` returns; or None, and why it failed, whatever a metric of someone else may raise."""
     try:
         return work(), ""

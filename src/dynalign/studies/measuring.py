@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from dynalign.identity import code_key, describe, key_of, target_of
-from dynalign.metrics import Distance, Metric, measure
-from dynalign.representations import Representation, States, reduce_units
+from dynalign.metrics import Distance, Metric
+from dynalign.representations import Representation, States, measure_reduced
 from dynalign.store import Run, RunStore
 
 Name = TypeVar("Name", bound=Hashable)
@@ -70,32 +70,18 @@ def measure_seen(
             results[place] = Distance(*stored[key])
     missing = [place for place in range(len(pairs)) if place not in results]
     if missing:
-        new = _measure(metric, seen, [pairs[place] for place in missing], progress)
+        see = next(iter(seen.values())).representation
+        new = measure_reduced(
+            metric,
+            {name: each.states for name, each in seen.items()},
+            [pairs[place] for place in missing],
+            components=see.components,
+            basis=see.basis,
+            progress=progress,
+        )
         results |= dict(zip(missing, new, strict=True))
     store.add_measured(
         group,
         {key: results[place][:2] for place, key in enumerate(keys) if math.isfinite(results[place].value)},
     )
     return [results[place] for place in range(len(pairs))]
-
-
-def _measure(
-    metric: Metric,
-    seen: Mapping[Name, Seen],
-    pairs: Sequence[tuple[Name, Name]],
-    progress: Callable[[int, int], None] | None,
-) -> list[Distance]:
-    representation = next(iter(seen.values())).representation
-    if representation.basis == "own":
-        return measure(metric, {name: each.states for name, each in seen.items()}, pairs, progress=progress)
-    # Each pair has components of its own, and so each system is another one in each pair.
-    raw: dict[Name, States] = {}
-
-    def together(a: Name, b: Name, place: int) -> States:
-        for name in (a, b):
-            if name not in raw:
-                raw[name] = seen[name].states()
-        return reduce_units([raw[a], raw[b]], components=representation.components, basis="common")[place]
-
-    systems = {(a, b, place): lambda a=a, b=b, place=place: together(a, b, place) for a, b in pairs for place in (0, 1)}
-    return measure(metric, systems, [((a, b, 0), (a, b, 1)) for a, b in pairs], progress=progress)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,12 +23,13 @@ from dynalign.models import SequenceModel
 from dynalign.perturbations import Perturbation
 from dynalign.store import discard
 from dynalign.tasks import Task
-from dynalign.training.callbacks import CheckpointCallback, History, WeightsHistory
+from dynalign.training.checkpoints import CheckpointCallback, History, WeightsHistory
 from dynalign.training.curriculum import Curriculum
 from dynalign.training.data import TaskData
 from dynalign.training.module import TaskModule
 
 FINISHED = "finished"  # marks the folder of a phase that need not be trained again
+LAST = "last.ckpt"  # where a phase goes on
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,8 @@ def fit(
     folder : Path
         Gets ``weights/epoch-0000.pt`` (untrained) and so on; holds what resuming needs while training.
     callbacks : sequence of Lightning callbacks
-        Those that are ``CheckpointCallback`` are told what earlier phases trained.
+        Those that are ``CheckpointCallback`` are told what earlier phases trained. Of others, such as early stopping,
+        every phase gets a copy that knows nothing of the phase before.
 
     Returns
     -------
@@ -118,14 +123,14 @@ def fit(
     """
     phases = curriculum.phases()
     history = History(phases[0].name if phases else "untrained", training.checkpoint_every)
-    weights = WeightsHistory(folder / "weights", training.checkpoint_every)
-    kept: list[pl.Callback] = [*callbacks, history, weights]
+    weights = WeightsHistory(folder, training.checkpoint_every)
+    kept = [*(each for each in callbacks if isinstance(each, CheckpointCallback)), history, weights]
+    others = [each for each in callbacks if not isinstance(each, CheckpointCallback)]
     epoch = step = 0
     for number, phase in enumerate(phases):
         history.phase = phase.name
         for callback in kept:
-            if isinstance(callback, CheckpointCallback):
-                callback.first_epoch, callback.first_step = epoch, step
+            callback.first_epoch, callback.first_step = epoch, step
         stage = folder / f"phase-{number}"
         module = TaskModule(
             model,
@@ -149,12 +154,13 @@ def fit(
             validation_seed=training.validation_seed,
         )
         if (stage / FINISHED).exists():
-            checkpoint = torch.load(stage / "last.ckpt", weights_only=False)
+            checkpoint = torch.load(stage / LAST, weights_only=True)
             module.load_state_dict(checkpoint["state_dict"])
             for callback in kept:
-                callback.load_state_dict(checkpoint["callbacks"].get(callback.state_key, {}))
+                if callback.state_key in checkpoint["callbacks"]:
+                    callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
         else:
-            _fit_phase(module, data, training, stage, kept, loggers)
+            _fit_phase(module, data, training, stage, [*kept, *copy.deepcopy(others)], loggers)
             (stage / FINISHED).touch()
         epoch, step = history.rows[-1]["epoch"], history.rows[-1]["step"]
     if not phases:
@@ -173,7 +179,7 @@ def _fit_phase(
     loggers: Sequence[Logger],
 ) -> None:
     resumable = ModelCheckpoint(
-        stage, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+        stage, filename=Path(LAST).stem, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
     with _quiet():
         trainer = pl.Trainer(
@@ -189,11 +195,10 @@ def _fit_phase(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        last = stage / "last.ckpt"
-        # The file is our own, and holds the history beside tensors.
-        trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=False)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        last = stage / LAST
+        with _interruptible(trainer):
+            trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
+        trainer.save_checkpoint(last)  # again, for what callbacks have noted at the very end
 
 
 def _look_at_untrained(
@@ -203,7 +208,7 @@ def _look_at_untrained(
     training: Training,
     target: str,
     seed: int,
-    callbacks: Sequence[pl.Callback],
+    callbacks: Sequence[CheckpointCallback],
     loggers: Sequence[Logger],
 ) -> None:
     """Record the untrained network: every callback's checkpoint, and no training."""
@@ -236,9 +241,24 @@ def _look_at_untrained(
         )
     trainer.datamodule = data  # type: ignore[attr-defined]
     for callback in callbacks:
-        if isinstance(callback, CheckpointCallback):
-            callback.at_checkpoint(trainer, module, 0, 0)
+        callback.at_checkpoint(trainer, module, 0, 0)
         callback.on_fit_end(trainer, module)
+
+
+@contextmanager
+def _interruptible(trainer: pl.Trainer) -> Iterator[None]:
+    """Turn Lightning's end of the program after Ctrl-C back into a KeyboardInterrupt, and let Ctrl-C work again."""
+    mine = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if mine else None
+    try:
+        yield
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager
@@ -256,6 +276,7 @@ def _quiet() -> Iterator[None]:
                 ".*Checkpoint directory .* exists and is not empty.*",
                 ".*GPU available but not used.*",
                 ".*has `__len__` defined.*",  # right for loading without worker processes, as here
+                ".*callbacks used to create the checkpoint need to be provided.*",  # another observer may look on
                 ".*treespec, LeafSpec.*",  # between Lightning and torch; nothing that a user can change
             ):
                 warnings.filterwarnings("ignore", message=message)
