@@ -37,7 +37,7 @@ def test_a_swept_value_of_the_model_makes_two_networks(place: Path) -> None:
     ran = type_in(place, "train.py", "-m", "model.hidden=8,16", *QUICK)
     assert ran.code == 0, ran.output
     assert told(ran) == ({"rnn model.hidden=8", "rnn model.hidden=16"}, {"CKA"}, 1), ran.output
-    assert sum(line.startswith("trained ") for line in ran.output.splitlines()) == 2
+    assert sum(line.startswith("trained    ") for line in ran.output.splitlines()) == 2
     for name in ("rnn model.hidden=8", "rnn model.hidden=16"):
         assert name in (ran.folder / "report.html").read_text()
 
