@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from dynalign.errors import DynalignError
 from dynalign.models import LeakyGRU, LeakyRNN, Mamba, SequenceModel
 from dynalign.models.activations import ACTIVATIONS
 from dynalign.models.leaky_rnn import _Recurrence
+from dynalign.models.mamba import kernel
 from dynalign.models.scan import selective_scan
 
 SMALL = {LeakyRNN: {"hidden": 6}, LeakyGRU: {"hidden": 6}, Mamba: {"d_model": 4, "d_state": 3, "n_layers": 2}}
@@ -250,6 +253,27 @@ def test_misspelt_names(kind: type[SequenceModel], arguments: dict, message: str
 def test_cuda_backend_without_cuda() -> None:
     with pytest.raises(DynalignError, match=r"needs a CUDA GPU and the mamba-ssm package"):
         make(Mamba, backend="cuda")
+
+
+@pytest.mark.parametrize("broken", ["raise ImportError('undefined symbol')", "raise OSError('libcudart')", "1 / 0"])
+def test_a_mamba_ssm_that_does_not_import_is_as_good_as_none(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "mamba_ssm"
+    package.mkdir()
+    (package / "__init__.py").write_text(broken)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mamba_ssm", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    kernel.cache_clear()
+    try:
+        assert torch.isfinite(make(Mamba, backend="auto")(randn(2, 7, 5)).logits).all()
+        with pytest.raises(
+            DynalignError, match=r"backend=cuda needs the mamba-ssm package .*Error: .*use backend=auto"
+        ):
+            make(Mamba, backend="cuda")
+    finally:
+        kernel.cache_clear()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

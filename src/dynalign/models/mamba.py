@@ -8,20 +8,21 @@ Shapes: d = d_model, E = expand d, N = d_state, R = ceil(d / 16).
 
 from __future__ import annotations
 
-import difflib
-import importlib.util
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 from dynalign.models.base import Output, SequenceModel, require_positive, seeded
 from dynalign.models.scan import selective_scan
 
 BACKENDS = ("auto", "torch", "cuda")
+_OTHERWISE = "use backend=auto to run the same block in plain PyTorch."
 
 
 class Mamba(SequenceModel):
@@ -38,7 +39,7 @@ class Mamba(SequenceModel):
         stream, and width of its causal convolution in time steps.
     backend : {"auto", "torch", "cuda"}
         Where the scan runs when the states are not asked for: ``cuda`` is the kernel of mamba-ssm, ``auto`` takes
-        it if it is there and the inputs are on a GPU.
+        it if it can be imported and the inputs are on a GPU.
     seed : int
         Seed of the initial weights.
     """
@@ -60,13 +61,12 @@ class Mamba(SequenceModel):
     ) -> None:
         require_positive(d_model=d_model, n_layers=n_layers, d_state=d_state, expand=expand, d_conv=d_conv)
         if backend not in BACKENDS:
-            near = difflib.get_close_matches(backend, BACKENDS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(BACKENDS)}."
-            raise DynalignError(f"model.backend={backend} is unknown; {hint}")
-        if backend == "cuda" and not kernel_available():
+            raise DynalignError(f"backend={backend} is unknown; {suggestion(backend, BACKENDS)}")
+        if backend == "cuda" and not torch.cuda.is_available():
+            raise DynalignError(f"backend=cuda needs a CUDA GPU and the mamba-ssm package; {_OTHERWISE}")
+        if backend == "cuda" and isinstance(kernel(), str):
             raise DynalignError(
-                "model.backend=cuda needs a CUDA GPU and the mamba-ssm package (pip install dynalign[cuda]); "
-                "use model.backend=auto to run the same block in plain PyTorch."
+                f"backend=cuda needs the mamba-ssm package (pip install dynalign[cuda]): {kernel()}; {_OTHERWISE}"
             )
         super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=n_layers * expand * d_model * d_state)
         self.backend = backend
@@ -83,7 +83,7 @@ class Mamba(SequenceModel):
         return list(self.embedding.parameters())
 
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
-        fused = not return_states and self.backend != "torch" and inputs.is_cuda and kernel_available()
+        fused = not return_states and self.backend != "torch" and inputs.is_cuda and not isinstance(kernel(), str)
         stream = self.embedding(inputs)  # (batch, time, d)
         states = []
         for block in self.blocks:
@@ -142,15 +142,21 @@ class MambaMixer(nn.Module):
         return self.out_proj((y + self.D * x) * functional.silu(gate)), states
 
 
-def kernel_available() -> bool:
-    """Whether there is a CUDA GPU and mamba-ssm is installed."""
-    return torch.cuda.is_available() and importlib.util.find_spec("mamba_ssm") is not None
+@cache
+def kernel() -> Callable[..., Tensor] | str:
+    """Return the scan of mamba-ssm, or in one line why it cannot be imported: absent, or built for another PyTorch."""
+    try:
+        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    except Exception as error:  # a package that does not fit this PyTorch or GPU raises all kinds
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    found: Callable[..., Tensor] = selective_scan_fn
+    return found
 
 
 def _fused_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, gate: Tensor) -> Tensor:
     """Run scan, skip and gate in the kernel of mamba-ssm, which wants time last."""
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-
+    scan = kernel()
+    assert not isinstance(scan, str)
     x, delta, B, C, gate = (tensor.transpose(1, 2).contiguous() for tensor in (x, delta, B, C, gate))
-    mixed: Tensor = selective_scan_fn(x, delta, A, B, C, D=D, z=gate, delta_softplus=False)
+    mixed = scan(x, delta, A, B, C, D=D, z=gate, delta_softplus=False)
     return mixed.transpose(1, 2)
