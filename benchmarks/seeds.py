@@ -40,8 +40,8 @@ KERNELS = {
 }
 """How PyTorch's own loops (ATEN) and the matrix products of MKL are told to compute.
 
-Two names need not be two ways: on a processor with AVX-512, avx2 and avx512 gave the RNN and the GRU to the same bit (in
-one short training), though not Mamba.
+Two names need not be two ways: on a processor with AVX-512, avx2 and avx512 gave the RNN and the GRU to the same bit
+(in one short training), though not Mamba.
 """
 ENOUGH = 0.95
 
