@@ -38,6 +38,8 @@ from dynalign.errors import DynalignError
         (["experiment=stdy"], "experiment=stdy is unknown; did you mean study"),
         (["hydra/launcher=jobl"], "hydra/launcher=jobl is unknown"),
         (["--config-dir=nowhere"], "--config-dir=nowhere is no folder"),
+        (["noise=0", "--config-dir", "nowhere"], "--config-dir=nowhere is no folder"),
+        (["-m", "--cfg", "job"], "--multirun and --cfg exclude each other"),
         (["--config-name=trian"], "There is no config trian"),
         (["-m", "hydra/sweeper=optuna"], "needs to know what to optimise; type objective=accuracy"),
         (["hydra/sweeper=optuna", "objective=accuracy"], "asks for several jobs; type -m"),
@@ -102,6 +104,7 @@ def test_folders_of_a_users_own(tmp_path: Path) -> None:
     for typed in (
         [f"--config-dir={tmp_path}", "metric=mine"],
         ["--config-dir", str(tmp_path), "metric=[mine,cka]"],
+        ["noise=0", f"--config-dir={tmp_path}", "metric=mine"],
         [f"hydra.searchpath=[file://{tmp_path}]", "metric=mine"],
     ):
         check_command_line(typed, CONF, "train")

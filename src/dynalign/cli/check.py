@@ -60,8 +60,14 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     DynalignError
         If a group has no such choice, there is no such key with the choices made, or a sweep is asked for without -m.
     """
-    options = get_args_parser().parse_args(list(arguments))
-    whole = _switched_off(list(arguments))
+    options = get_args_parser().parse_intermixed_args(list(arguments))
+    flags = list(arguments)
+    for word in options.overrides:
+        flags.remove(word)
+    whole = [*flags, *_switched_off(list(options.overrides))]  # Hydra wants flags first
+    modes = [name for name in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(options, name)]
+    if len(modes) > 1:
+        raise DynalignError(f"--{' and --'.join(modes)} exclude each other; type one of them.")
     if options.help or options.hydra_help or options.info or options.shell_completion:
         return Typed(whole, None)
     if options.config_dir is not None and not Path(options.config_dir).is_dir():

@@ -47,5 +47,6 @@ class SweepStart(Callback):
             sys.exit(f"Error: The sweep's folder {folder} cannot be written to: {error.strerror}.")
         SweepStart.folder = folder
         typed = " ".join(config.hydra.overrides.task)
-        count = f" ({len(self.expected)} jobs)" if self.expected is not None else ""
+        jobs = 0 if self.expected is None else len(self.expected)
+        count = f" ({jobs} job{'s' * (jobs != 1)})" if jobs else ""
         console().print(f"[bold]dynalign sweep[/]{count}: {escape(typed)}", soft_wrap=True)

@@ -198,7 +198,7 @@ def _fit_phase(
         last = stage / LAST
         with _interruptible(trainer):
             trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
-        trainer.save_checkpoint(last)  # again, for what callbacks have noted at the very end
+        trainer.save_checkpoint(last, weights_only=False)  # again, for what callbacks have noted at the very end
 
 
 def _look_at_untrained(
