@@ -145,3 +145,11 @@ def test_slips_of_the_test_case(typed: list[str], message: str) -> None:
 )
 def test_what_is_right_passes_as_a_test_case(typed: list[str]) -> None:
     assert check_command_line(typed, CONF, "testcase").arguments == typed
+
+
+@pytest.mark.parametrize(
+    "values", ["interval(0.001,0.02)", "choice(0.001,0.02)", "range(1,3)", "tag(log,interval(0.001,0.02))"]
+)
+def test_a_search_over_any_kind_of_range(values: str) -> None:
+    search = ["-m", "hydra/sweeper=optuna", "objective=accuracy", f"trainer.learning_rate={values}"]
+    assert check_command_line(search, CONF, "train").expected is None

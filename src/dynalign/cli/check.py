@@ -230,7 +230,10 @@ def _words(override: Override) -> list[str]:
 
 
 def _first(override: Override) -> str:
-    return _words(override)[0] if override.is_discrete_sweep() or not override.is_sweep_override() else ""
+    """Return an override as that of a single job: the first of its values, or where its interval begins."""
+    if override.is_interval_sweep():
+        return f"{override.get_key_element()}={override.value().start}"  # type: ignore[union-attr]
+    return _words(override)[0]
 
 
 def _combinations(choices: Sequence[Override]) -> list[list[str]]:
