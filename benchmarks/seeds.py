@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,8 @@ from omegaconf import OmegaConf
 
 from dynalign.cli import CONF
 from dynalign.cli.job import build_job
-from dynalign.training import RunSpec, fit
+from dynalign.store import RunStore
+from dynalign.training import RunSpec, obtain
 
 KERNELS = {
     "native": {},
@@ -57,22 +57,10 @@ def spec_of(model: str, seed: int, overrides: list[str]) -> RunSpec:
 
 def train(spec: RunSpec) -> dict[str, Any]:
     """Train a network and return its row."""
-    network = spec.network
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        history = fit(
-            network.model,
-            task=network.task,
-            curriculum=spec.curriculum,
-            perturbation=network.perturbation,
-            training=spec.training,
-            target=spec.target,
-            seed=spec.seed,
-            folder=Path(folder),
-        )
-        seconds = time.perf_counter() - start
-    last = history[-1]
-    return {"accuracy": last["accuracy"], "epochs": last["epoch"], "seconds": round(seconds, 2)}
+        run, _ = obtain(spec, RunStore(Path(folder)))
+    last = run.history.iloc[-1]
+    return {"accuracy": last["accuracy"], "epochs": last["epoch"], "seconds": round(run.seconds, 2)}
 
 
 def rows(csv: Path) -> pd.DataFrame:
