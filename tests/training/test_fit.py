@@ -14,7 +14,7 @@ from dynalign.models import LeakyRNN
 from dynalign.perturbations import InputNoise, RecurrentNoise
 from dynalign.tasks import GoNogo, PerceptualDecision
 from dynalign.training import Curriculum, Training, decisions, fit
-from dynalign.training.callbacks import CheckpointCallback
+from dynalign.training.checkpoints import CheckpointCallback
 
 TIMING = {
     "train": {"fixation": [40, 60], "stimulus": [100, 200], "delay": [40, 60], "decision": 60},
@@ -124,7 +124,7 @@ def test_decision_is_what_the_whole_period_argues_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0}, "trainer.epochs=0"),
+        ({"epochs": 0}, "^epochs=0"),
         ({"learning_rate": 0.0}, "learning_rate=0"),
         ({"weight_decay": -1.0}, "weight"),
     ],
@@ -135,5 +135,5 @@ def test_bad_settings(arguments: dict, message: str) -> None:
 
 
 def test_unknown_rule() -> None:
-    with pytest.raises(DynalignError, match="asks for rule foo in train"):
+    with pytest.raises(DynalignError, match="train has the rule foo, which pdm does not have"):
         Curriculum("odd", train=["foo"]).check(TASK)

@@ -63,11 +63,11 @@ def test_first_checkpoint_fails_loudly_later_ones_are_noted() -> None:
         DissimilarityTracker([DSA(n_delays=40)]).add(0, CHECKPOINTS[0])
     tracker = DissimilarityTracker([CKA(), Procrustes()])
     tracker.add(0, CHECKPOINTS[0])
-    with pytest.warns(DissimilarityWarning, match=r"No (cka|procrustes) at epoch 1: x is constant"):
+    with pytest.warns(DissimilarityWarning, match=r"No (CKA|Procrustes) at epoch 1: the checkpoint is constant"):
         found = tracker.add(1, np.ones((5, 30, 4)))
-    assert np.isnan(found["cka"])
+    assert np.isnan(found["CKA"])
     assert "constant" in tracker.records[-1].reason
-    assert tracker.add(2, CHECKPOINTS[2])["cka"] == pytest.approx(distance(2, 0))
+    assert tracker.add(2, CHECKPOINTS[2])["CKA"] == pytest.approx(distance(2, 0))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_bad_settings(metrics: list, reference: str, message: str) -> None:
 
 
 def test_single_units_are_not_compared_as_principal_components() -> None:
-    with pytest.raises(DynalignError, match=r"soft_matching, as it is set, looks at single units, but .*components=20"):
+    with pytest.raises(DynalignError, match=r"components=20 turns units into .* Soft.* looks at single units"):
         DissimilarityTracker([SoftMatching()])
     found = values(DissimilarityTracker([SoftMatching()], components=None))
     assert found[0] == pytest.approx(0, abs=1e-9)

@@ -8,16 +8,16 @@ Shapes: d = d_model, E = expand d, N = d_state, R = ceil(d / 16).
 
 from __future__ import annotations
 
-import difflib
-import importlib.util
+import functools
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 from dynalign.models.base import Output, SequenceModel, require_positive, seeded
 from dynalign.models.scan import selective_scan
 
@@ -60,13 +60,12 @@ class Mamba(SequenceModel):
     ) -> None:
         require_positive(d_model=d_model, n_layers=n_layers, d_state=d_state, expand=expand, d_conv=d_conv)
         if backend not in BACKENDS:
-            near = difflib.get_close_matches(backend, BACKENDS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(BACKENDS)}."
-            raise DynalignError(f"model.backend={backend} is unknown; {hint}")
+            raise DynalignError(f"backend={backend} is unknown; {suggestion(backend, BACKENDS)}")
         if backend == "cuda" and not kernel_available():
+            why = f": {_kernel()[1]}" if torch.cuda.is_available() else ""
             raise DynalignError(
-                "model.backend=cuda needs a CUDA GPU and the mamba-ssm package (pip install dynalign[cuda]); "
-                "use model.backend=auto to run the same block in plain PyTorch."
+                f"backend=cuda needs a CUDA GPU and the mamba-ssm package (pip install dynalign[cuda]){why}; "
+                "use backend=auto to run the same block in plain PyTorch."
             )
         super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=n_layers * expand * d_model * d_state)
         self.backend = backend
@@ -143,14 +142,24 @@ class MambaMixer(nn.Module):
 
 
 def kernel_available() -> bool:
-    """Whether there is a CUDA GPU and mamba-ssm is installed."""
-    return torch.cuda.is_available() and importlib.util.find_spec("mamba_ssm") is not None
+    """Whether there is a CUDA GPU and mamba-ssm not only is installed, but can be used."""
+    return torch.cuda.is_available() and _kernel()[0] is not None
+
+
+@functools.cache
+def _kernel() -> tuple[Callable[..., Tensor] | None, str]:
+    """Return the fused scan of mamba-ssm; or None, and why it cannot be imported."""
+    try:
+        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    except Exception as error:  # built for another torch or CUDA it fails in many ways
+        return None, f"{type(error).__name__}: {error}"
+    return selective_scan_fn, ""
 
 
 def _fused_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, gate: Tensor) -> Tensor:
     """Run scan, skip and gate in the kernel of mamba-ssm, which wants time last."""
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-
+    scan, _ = _kernel()
+    assert scan is not None
     x, delta, B, C, gate = (tensor.transpose(1, 2).contiguous() for tensor in (x, delta, B, C, gate))
-    mixed: Tensor = selective_scan_fn(x, delta, A, B, C, D=D, z=gate, delta_softplus=False)
+    mixed = scan(x, delta, A, B, C, D=D, z=gate, delta_softplus=False)
     return mixed.transpose(1, 2)

@@ -1,6 +1,7 @@
 """Training: Lightning module and data, curricula, checkpoint callbacks, and runs that are found again."""
 
-from dynalign.training.callbacks import CheckpointCallback, DissimilarityCallback, log_names, loggable
+from dynalign.training.callbacks import DissimilarityCallback, log_names
+from dynalign.training.checkpoints import CheckpointCallback, loggable
 from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.fit import Training, fit
 from dynalign.training.module import TaskModule, decisions

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +21,14 @@ from pytorch_lightning.loggers import Logger
 from dynalign.errors import DynalignError
 from dynalign.models import SequenceModel
 from dynalign.perturbations import Perturbation
-from dynalign.store import discard
+from dynalign.store import discard, weights_file, write_atomically
 from dynalign.tasks import Task
-from dynalign.training.callbacks import CheckpointCallback, History, WeightsHistory
+from dynalign.training.checkpoints import CheckpointCallback, History, WeightsHistory
 from dynalign.training.curriculum import Curriculum
 from dynalign.training.data import TaskData
 from dynalign.training.module import TaskModule
 
-FINISHED = "finished"  # marks the folder of a phase that need not be trained again
+FINISHED = "finished.pt"  # what a phase left, which need not be trained again
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ class Training:
         whole = ("epochs", "batches_per_epoch", "batch_size", "validation_trials", "checkpoint_every")
         for name in whole:
             if getattr(self, name) < 1:
-                raise DynalignError(f"trainer.{name}={getattr(self, name)} must be at least 1.")
+                raise DynalignError(f"{name}={getattr(self, name)} must be at least 1.")
         for name in ("learning_rate", "gradient_clip"):
             if getattr(self, name) <= 0:
-                raise DynalignError(f"trainer.{name}={getattr(self, name):g} must be greater than 0.")
+                raise DynalignError(f"{name}={getattr(self, name):g} must be greater than 0.")
         if self.weight_decay < 0:
-            raise DynalignError(f"trainer.weight_decay={self.weight_decay:g} must be 0 or greater.")
+            raise DynalignError(f"weight_decay={self.weight_decay:g} must be 0 or greater.")
 
 
 def fit(
@@ -100,7 +103,8 @@ def fit(
     folder : Path
         Gets ``weights/epoch-0000.pt`` (untrained) and so on; holds what resuming needs while training.
     callbacks : sequence of Lightning callbacks
-        Those that are ``CheckpointCallback`` are told what earlier phases trained.
+        Those that are ``CheckpointCallback`` go on from phase to phase and are told what earlier ones trained; all
+        others, such as early stopping, start each phase as they were given.
 
     Returns
     -------
@@ -109,14 +113,18 @@ def fit(
     """
     phases = curriculum.phases()
     history = History(phases[0].name if phases else "untrained", training.checkpoint_every)
-    weights = WeightsHistory(folder / "weights", training.checkpoint_every)
-    kept: list[pl.Callback] = [*callbacks, history, weights]
+    weights = WeightsHistory(folder, training.checkpoint_every)
+    kept = [*(callback for callback in callbacks if isinstance(callback, CheckpointCallback)), history, weights]
+    fresh = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
+    given = [copy.deepcopy(vars(callback)) for callback in fresh] if len(phases) > 1 else []
     epoch = step = 0
     for number, phase in enumerate(phases):
         history.phase = phase.name
         for callback in kept:
-            if isinstance(callback, CheckpointCallback):
-                callback.first_epoch, callback.first_step = epoch, step
+            callback.first_epoch, callback.first_step = epoch, step
+        for other, state in zip(fresh, given, strict=False):  # nothing is given where one phase is all
+            vars(other).clear()
+            vars(other).update(copy.deepcopy(state))
         stage = folder / f"phase-{number}"
         module = TaskModule(
             model,
@@ -139,18 +147,24 @@ def fit(
             validation_seed=training.validation_seed,
         )
         if (stage / FINISHED).exists():
-            checkpoint = torch.load(stage / "last.ckpt", weights_only=False)
-            module.load_state_dict(checkpoint["state_dict"])
+            left = torch.load(stage / FINISHED, weights_only=True)
+            module.load_state_dict(left["state_dict"])
             for callback in kept:
-                callback.load_state_dict(checkpoint["callbacks"].get(callback.state_key, {}))
+                if callback.state_key in left["callbacks"]:
+                    callback.load_state_dict(left["callbacks"][callback.state_key])
         else:
-            _fit_phase(module, data, training, stage, kept, loggers)
-            (stage / FINISHED).touch()
+            _fit_phase(module, data, training, stage, [*fresh, *kept], loggers)
+            # Not the last checkpoint: what stops a phase early can do so after that was written.
+            left = {"state_dict": module.state_dict(), "callbacks": {c.state_key: c.state_dict() for c in kept}}
+            write_atomically(stage / FINISHED, partial(torch.save, left))
         epoch, step = history.rows[-1]["epoch"], history.rows[-1]["step"]
     if not phases:
         _look_at_untrained(model, task, perturbation, training, target, seed, kept, loggers)
     for number in range(len(phases)):
         discard(folder / f"phase-{number}")
+    known = {weights_file(folder, row["epoch"]) for row in history.rows}
+    for path in set((folder / "weights").iterdir()) - known:
+        path.unlink()  # the last state before an interruption, after which training went on
     return history.rows
 
 
@@ -180,10 +194,21 @@ def _fit_phase(
             enable_model_summary=False,
         )
         last = stage / "last.ckpt"
-        # The file is our own, and holds the history beside tensors.
-        trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=False)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        with _interruptible(trainer):
+            trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
+
+
+@contextmanager
+def _interruptible(trainer: pl.Trainer) -> Iterator[None]:
+    """Let Ctrl-C be a ``KeyboardInterrupt``: Lightning makes it an exit of the program, and ignores further ones."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 def _look_at_untrained(
@@ -193,7 +218,7 @@ def _look_at_untrained(
     training: Training,
     target: str,
     seed: int,
-    callbacks: Sequence[pl.Callback],
+    callbacks: Sequence[CheckpointCallback],
     loggers: Sequence[Logger],
 ) -> None:
     """Record the untrained network: every callback's checkpoint, and no training."""
@@ -219,8 +244,9 @@ def _look_at_untrained(
         )
     trainer.datamodule = data  # type: ignore[attr-defined]
     for callback in callbacks:
-        if isinstance(callback, CheckpointCallback):
-            callback.at_checkpoint(trainer, module, 0, 0)
+        callback.setup(trainer, module, "fit")
+        callback.on_train_start(trainer, module)
+        callback.on_train_end(trainer, module)
         callback.on_fit_end(trainer, module)
 
 

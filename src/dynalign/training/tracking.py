@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,11 +14,13 @@ import numpy.typing as npt
 import torch
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Metric
+from dynalign.metrics import Distance, Metric
+from dynalign.metrics.pairwise import measure
 from dynalign.representations import States, check_components, reduce_units
 
 Basis = Literal["own", "common"]
 REFERENCES = ("initial", "previous", "final")
+_PAIR = ("the checkpoint", "the reference")
 
 
 class DissimilarityWarning(UserWarning):
@@ -29,7 +31,7 @@ class DissimilarityWarning(UserWarning):
 class Record:
     """One number: how far one checkpoint's states are from the reference, by one metric.
 
-    ``dissimilarity`` is NaN where the metric refused the states, and ``reason`` then says why.
+    ``metric`` is the metric's label. ``dissimilarity`` is NaN where there is no number, and ``reason`` then says why.
     """
 
     epoch: int
@@ -37,6 +39,36 @@ class Record:
     dissimilarity: float
     seconds: float
     reason: str = ""
+    step: int | None = None
+
+
+@dataclass
+class _Checkpoint:
+    """States that were recorded and reduced, or why there are none; and what metrics have prepared of them."""
+
+    epoch: int
+    step: int | None = None
+    states: States | None = None
+    reason: str = ""
+    prepared: dict[str, Any] = field(default_factory=dict)
+
+    def prepare(self, metric: Metric, where: str) -> Any:
+        """Return what the metric prepares of the states, once; raise what it raises."""
+        if metric.key not in self.prepared:
+            if self.states is None:
+                raise DynalignError(self.reason)
+            self.prepared[metric.key] = metric.prepare(self.states, where=where)
+        return self.prepared[metric.key]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return it in plain containers and tensors."""
+        states = None if self.states is None else torch.from_numpy(np.ascontiguousarray(self.states))
+        return {"epoch": self.epoch, "step": self.step, "states": states, "reason": self.reason}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> _Checkpoint:
+        """Return the checkpoint that ``state_dict`` described."""
+        return cls(**{**state, "states": None if state["states"] is None else state["states"].numpy()})
 
 
 class DissimilarityTracker:
@@ -53,7 +85,7 @@ class DissimilarityTracker:
     Raises
     ------
     DynalignError
-        If the reference is unknown, no metric is given, two metrics have the same name, or one looks at single units
+        If the reference is unknown, no metric is given, a metric is given twice, or one looks at single units
         while ``components`` are kept.
     """
 
@@ -65,48 +97,63 @@ class DissimilarityTracker:
         components: int | None = 20,
         basis: Basis = "own",
     ) -> None:
-        names = [metric.key for metric in metrics]
-        if not names or len(set(names)) < len(names):
-            raise DynalignError(f"Give at least one metric, and each once; got {names}.")
+        keys = [metric.key for metric in metrics]
+        if not keys or len(set(keys)) < len(keys):
+            raise DynalignError(f"Give at least one metric, and each once; got {keys}.")
         if isinstance(reference, str) and reference not in REFERENCES:
             raise DynalignError(
                 f"reference={reference} is unknown; use one of {', '.join(REFERENCES)}, or an array of states."
             )
         check_components(metrics, components)
         self.metrics = list(metrics)
-        self.reference = reference if isinstance(reference, str) else "elsewhere"
         self.components, self.basis = components, basis
-        self.records: list[Record] = []
-        self._started = False
-        self._reference: States | None = None
-        self._checkpoints: list[tuple[int, States]] = []  # kept only where the reference comes last
+        self.reference = reference if isinstance(reference, str) else "elsewhere"
+        self._elsewhere: _Checkpoint | None = None
         if not isinstance(reference, str):
-            self._reference = self._reduced(np.asarray(reference))
+            self._elsewhere = _Checkpoint(-1, states=self._reduced(np.asarray(reference)))
+        self.begin()
 
-    def add(self, epoch: int, states: npt.ArrayLike) -> dict[str, float]:
-        """Take the states (trials, time, units) of a checkpoint; return what is known of them, by metric name.
+    def begin(self) -> None:
+        """Forget all checkpoints."""
+        self.records: list[Record] = []
+        self.started = False
+        self._reference = self._elsewhere
+        self._checkpoints: list[_Checkpoint] = []  # kept only where the reference comes last
 
-        Nothing is known yet for ``reference="final"``, and of the first checkpoint for ``"previous"``.
+    def add(self, epoch: int, states: npt.ArrayLike, *, step: int | None = None) -> dict[str, float]:
+        """Take the states (trials, time, units) of a checkpoint; return what is known of them, by metric label.
+
+        Nothing is known yet for ``reference="final"``, and of the first checkpoint for ``"previous"``. What
+        cannot be compared is NaN, with a ``DissimilarityWarning`` and the reason in its record.
 
         Raises
         ------
         DynalignError
-            If a metric refuses the states of the first checkpoint: that is wrong before anything trained. At
-            later checkpoints it becomes a ``DissimilarityWarning`` and a NaN record with the reason.
+            At the first checkpoint, if a metric can never compare states of this shape.
         """
-        current = self._reduced(np.asarray(states))
-        if not self._started:
-            for metric in self.metrics:
-                metric.prepare(self._pair(current, current)[0])
-            self._started = True
+        recorded = np.asarray(states)
+        try:
+            current = _Checkpoint(epoch, step, self._reduced(recorded))
+        except Exception as error:
+            current = _Checkpoint(epoch, step, reason=_why(error))
+        if not self.started:
+            self._check(current, recorded)
+        return self._add(current)
+
+    def add_failure(self, epoch: int, reason: str, *, step: int | None = None) -> dict[str, float]:
+        """Take note of a checkpoint whose states could not be recorded, and why."""
+        return self._add(_Checkpoint(epoch, step, reason=reason))
+
+    def _add(self, current: _Checkpoint) -> dict[str, float]:
+        self.started = True
         if self.reference == "final":
-            self._checkpoints.append((epoch, current))
+            self._checkpoints.append(current)
             return {}
         if self.reference == "initial" and self._reference is None:
             self._reference = current
         new = []
         if self._reference is not None:
-            new = [self._record(metric, epoch, current, self._reference) for metric in self.metrics]
+            new = [self._record(metric, current, self._reference) for metric in self.metrics]
         if self.reference == "previous":
             self._reference = current
         self.records += new
@@ -114,53 +161,86 @@ class DissimilarityTracker:
 
     def finish(self) -> list[Record]:
         """Return all records; this is when those with ``reference="final"`` are made."""
-        if self.reference == "final" and self._checkpoints:
-            last = self._checkpoints[-1][1]
+        if self._checkpoints:
+            last = self._checkpoints[-1]
             self.records = [
-                self._record(metric, epoch, states, last)
-                for epoch, states in self._checkpoints
-                for metric in self.metrics
+                self._record(metric, checkpoint, last) for checkpoint in self._checkpoints for metric in self.metrics
             ]
         return self.records
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a resumed tracker needs, in plain containers and tensors."""
-        reference = None if self._reference is None else _tensor(self._reference)
         return {
             "records": [asdict(record) for record in self.records],
-            "started": self._started,
-            "reference": reference,
-            "checkpoints": [(epoch, _tensor(states)) for epoch, states in self._checkpoints],
+            "started": self.started,
+            "reference": None if self._reference is None else self._reference.state_dict(),
+            "checkpoints": [checkpoint.state_dict() for checkpoint in self._checkpoints],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         self.records = [Record(**record) for record in state["records"]]
-        self._started = state["started"]
-        self._reference = None if state["reference"] is None else state["reference"].numpy()
-        self._checkpoints = [(epoch, tensor.numpy()) for epoch, tensor in state["checkpoints"]]
+        self.started = state["started"]
+        self._reference = None if state["reference"] is None else _Checkpoint.from_state_dict(state["reference"])
+        self._checkpoints = [_Checkpoint.from_state_dict(checkpoint) for checkpoint in state["checkpoints"]]
+
+    def _check(self, current: _Checkpoint, recorded: States) -> None:
+        """Raise if a metric could compare no states of this shape; leave states that are only bad ones to be noted.
+
+        Whether it is the states or the settings is told by noise, which has nothing wrong but its shape.
+        """
+        noise = _Checkpoint(current.epoch)
+        for metric in self.metrics:
+            if not self._refusal(metric, current):
+                continue
+            if noise.states is None:
+                noise.states = self._reduced(np.random.default_rng(0).normal(size=recorded.shape))
+            reason = self._refusal(metric, noise)
+            if reason:
+                raise DynalignError(reason)
+
+    def _refusal(self, metric: Metric, current: _Checkpoint) -> str:
+        """Return why a metric cannot compare a first checkpoint, as far as can be told without measuring it twice."""
+        if self._elsewhere is not None:
+            return self._compare(metric, current, self._elsewhere).reason
+        try:
+            self._prepare(metric, current, current)
+        except Exception as error:
+            return _why(error)
+        return ""
 
     def _reduced(self, states: States) -> States:
         """Reduce at once where that needs no other system."""
-        if self.basis == "common":
+        if self.basis == "common" or states.ndim != 3:  # a metric says what is wrong with other shapes
             return states
         return reduce_units([states], components=self.components)[0]
 
-    def _pair(self, x: States, y: States) -> list[States]:
+    def _prepare(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> dict[str, Any]:
         if self.basis == "own":
-            return [x, y]
-        return reduce_units([x, y], components=self.components, basis="common")
+            return {where: x.prepare(metric, where) for where, x in zip(_PAIR, (current, reference), strict=True)}
+        if current.states is None or reference.states is None:
+            raise DynalignError(current.reason or reference.reason)
+        both = reduce_units([current.states, reference.states], components=self.components, basis="common")
+        return {where: metric.prepare(x, where=where) for where, x in zip(_PAIR, both, strict=True)}
 
-    def _record(self, metric: Metric, epoch: int, current: States, reference: States) -> Record:
+    def _compare(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> Distance:
+        """Measure one pair; the reference is prepared once, unless each pair has a basis of its own."""
         start = time.perf_counter()
-        reason, value = "", math.nan
         try:
-            value = metric(*self._pair(current, reference))
-        except (DynalignError, RuntimeError, np.linalg.LinAlgError) as error:
-            reason = str(error)
-            warnings.warn(f"No {metric.label} at epoch {epoch}: {reason}", DissimilarityWarning, stacklevel=4)
-        return Record(epoch, metric.label, value, time.perf_counter() - start, reason)
+            ready = self._prepare(metric, current, reference)
+        except Exception as error:
+            return Distance(math.nan, time.perf_counter() - start, _why(error))
+        found = measure(metric, {}, [_PAIR], prepared=ready)[0]
+        return found._replace(seconds=time.perf_counter() - start)
+
+    def _record(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> Record:
+        found = self._compare(metric, current, reference)
+        if found.reason:
+            message = f"No {metric.label} at epoch {current.epoch}: {found.reason}"
+            warnings.warn(message, DissimilarityWarning, stacklevel=4)
+        return Record(current.epoch, metric.label, found.value, found.seconds, found.reason, current.step)
 
 
-def _tensor(states: States) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(states))
+def _why(error: Exception) -> str:
+    """Return the reason of a record: a sentence if the error is one, whatever a metric of someone else may raise."""
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
