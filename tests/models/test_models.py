@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch.autograd import gradcheck
 from torch.nn import functional
 
 from dynalign.errors import DynalignError
-from dynalign.models import LeakyGRU, LeakyRNN, Mamba, SequenceModel
+from dynalign.models import LeakyGRU, LeakyRNN, Mamba, SequenceModel, mamba
 from dynalign.models.activations import ACTIVATIONS
 from dynalign.models.leaky_rnn import _Recurrence
 from dynalign.models.scan import selective_scan
@@ -250,6 +252,35 @@ def test_misspelt_names(kind: type[SequenceModel], arguments: dict, message: str
 def test_cuda_backend_without_cuda() -> None:
     with pytest.raises(DynalignError, match=r"needs a CUDA GPU and the mamba-ssm package"):
         make(Mamba, backend="cuda")
+
+
+@pytest.mark.parametrize(
+    "broken", ["raise ImportError('undefined symbol: x')", "raise RuntimeError('no driver')", "selective_scan = None"]
+)
+def test_a_kernel_that_does_not_import_is_not_used(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "mamba_ssm" / "ops"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package.parent / "__init__.py").touch()
+    (package / "selective_scan_interface.py").write_text(broken)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mamba_ssm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    mamba._kernel.cache_clear()
+    try:
+        assert not mamba.kernel_available()
+        assert make(Mamba, backend="auto")(randn(2, 5, 5), return_states=False).logits.isfinite().all()
+        with pytest.raises(
+            DynalignError, match=r"backend=cuda needs .*(undefined symbol|no driver|cannot import name)"
+        ):
+            make(Mamba, backend="cuda")
+    finally:
+        mamba._kernel.cache_clear()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "mamba_ssm"]:
+            del sys.modules[name]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

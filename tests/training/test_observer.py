@@ -185,7 +185,7 @@ class Stop(pl.Callback):
                 raise self.how
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """Something of theirs."""
 
 
@@ -208,7 +208,7 @@ ENDS: dict[str, tuple[Callable[[], list], dict, type[BaseException] | None, tupl
     "time": (lambda: [Clock(timedelta(hours=1))], {"max_epochs": -1}, None, (3, 10)),
     "early": (lambda: [EarlyStopping("loss", patience=1, min_delta=1e9)], {"max_epochs": 9}, None, (2, 8)),
     "should_stop": (lambda: [Stop("should_stop")], {"max_epochs": 9}, None, (3, 10)),
-    "exception": (lambda: [Stop(Broken("theirs"))], {"max_epochs": 9}, Broken, (3, 10)),
+    "exception": (lambda: [Stop(BrokenError("theirs"))], {"max_epochs": 9}, BrokenError, (3, 10)),
     "Ctrl-C": (lambda: [Stop(KeyboardInterrupt())], {"max_epochs": 9}, SystemExit, (3, 10)),
 }
 
@@ -252,8 +252,8 @@ def test_an_exception_is_what_they_raised_even_if_the_last_state_cannot_be_seen(
             super().at_checkpoint(trainer, module, epoch, step)
 
     callback = Once(PROBE, "rnn", [CKA()], every_n_epochs=9)
-    with pytest.raises(Broken, match="theirs"), pytest.warns(UserWarning, match="no more memory"):
-        fit(tmp_path, Plain(), [callback, Stop(Broken("theirs"))])
+    with pytest.raises(BrokenError, match="theirs"), pytest.warns(UserWarning, match="no more memory"):
+        fit(tmp_path, Plain(), [callback, Stop(BrokenError("theirs"))])
     assert [record.epoch for record in callback.records] == [0]
 
 
