@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,7 +166,14 @@ def test_early_stopping_starts_each_phase_afresh(tmp_path: Path) -> None:
     assert history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_callbacks_that_cannot_start_afresh_are_refused(tmp_path: Path) -> None:
+    locked = pl.Callback()
+    locked.lock = threading.Lock()
+    with pytest.raises(DynalignError, match=r"Callback cannot be copied .*lock"):
+        train(tmp_path / "two", Curriculum("both", pretrain=["basic"], train=["delay_anti"]), [locked])
+    assert len(train(tmp_path / "one", Curriculum("master"), [locked])[1]) == 4
+
+
 def test_ctrl_c_is_an_interrupt_and_the_next_one_is_heard(tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

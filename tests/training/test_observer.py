@@ -269,6 +269,24 @@ def test_a_second_fit_begins_anew_and_a_resumed_one_goes_on(tmp_path: Path) -> N
     assert [record.epoch for record in resumed.records] == list(range(6))
     assert [record.dissimilarity for record in resumed.records[:4]] == first
     torch.load(checkpoint, weights_only=True)  # plain containers and tensors
+    other = watcher(inputs=PROBE + 1)  # its reference is no other probe's, but the network it finds
+    with pytest.warns(UserWarning, match="callbacks used to create the checkpoint"):
+        fit(tmp_path / "d", seeded(Plain), [other], checkpoint, max_epochs=5)
+    assert [record.epoch for record in other.records] == [3, 4, 5]
+    assert other.records[0].dissimilarity == pytest.approx(0, abs=1e-6)
+
+
+def test_a_submodule_made_when_training_starts_is_found(tmp_path: Path) -> None:
+    class Late(Plain):
+        def configure_model(self) -> None:
+            self.late = nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.late(self.rnn(x)[0]))
+
+    callback = watcher("late")
+    fit(tmp_path, Late(), [callback])
+    assert len(callback.records) == 4
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])
@@ -355,11 +373,11 @@ def test_several_callbacks_are_told_apart(tmp_path: Path) -> None:
     assert {record.metric for record in resumed[2].records} == {m.label for m in resumed[2].tracker.metrics}
 
 
-@pytest.mark.parametrize("names", [(None, None), ("a", "a")])
-def test_callbacks_that_log_under_one_name_are_refused(tmp_path: Path, names: tuple) -> None:
-    first, second = watcher(name=names[0]), watcher("head", name=names[1])
+@pytest.mark.parametrize("name", [None, "a"])
+@pytest.mark.parametrize("difference", [{"states": "head"}, {"inputs": PROBE + 1}, {"reference": "final"}])
+def test_callbacks_that_log_under_one_name_are_refused(tmp_path: Path, name: str | None, difference: dict) -> None:
     with pytest.raises(DynalignError, match=r"Two callbacks log dissimilarity/.*cka; give each"):
-        fit(tmp_path, Plain(), [first, second])
+        fit(tmp_path, Plain(), [watcher(name=name), watcher(name=name, **difference)])
 
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -89,3 +89,33 @@ def test_single_units_are_not_compared_as_principal_components() -> None:
     found = values(DissimilarityTracker([SoftMatching()], components=None))
     assert found[0] == pytest.approx(0, abs=1e-9)
     assert found[1] > 0.1
+
+
+@pytest.mark.parametrize(("reference", "systems"), [("initial", 4), ("previous", 4), ("final", 4), ("elsewhere", 5)])
+def test_no_system_is_prepared_twice(reference: str, systems: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare, seen = CKA.prepare, []
+    monkeypatch.setattr(
+        CKA, "prepare", lambda self, x, *, where="x": seen.append(where) or prepare(self, x, where=where)
+    )
+    elsewhere = np.random.default_rng(1).normal(size=(5, 30, 4))
+    values(DissimilarityTracker([CKA()], reference=elsewhere if reference == "elsewhere" else reference))
+    assert len(seen) == systems
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_has_a_reason(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CKA, "distances", lambda self, pairs: np.full(len(pairs), value))
+    tracker = DissimilarityTracker([CKA()])
+    with pytest.warns(DissimilarityWarning, match="returned"):
+        tracker.add(0, CHECKPOINTS[0], step=7)
+    (record,) = tracker.records
+    assert np.isnan(record.dissimilarity)
+    assert "returned" in record.reason
+    assert record.step == 7
+
+
+def test_a_tracker_begins_anew() -> None:
+    tracker = DissimilarityTracker([CKA()], reference="initial")
+    first = values(tracker)
+    tracker.begin()
+    assert values(tracker) == first

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities import move_data_to_device
@@ -14,7 +16,7 @@ from dynalign.metrics import Metric
 from dynalign.representations import States
 from dynalign.training.checkpoints import CheckpointCallback
 from dynalign.training.observing import observing
-from dynalign.training.recording import as_array, find_submodule, record_states
+from dynalign.training.recording import as_array, find_submodule, record_states, tensors_of
 from dynalign.training.tracking import Basis, DissimilarityTracker, Record
 
 StatesFunction = Callable[[pl.LightningModule, Any, int], Any]
@@ -71,6 +73,7 @@ class DissimilarityCallback(CheckpointCallback):
         super().__init__(every_n_epochs)
         self.inputs, self.states, self.name, self.batch_first = inputs, states, name, batch_first
         self.tracker = DissimilarityTracker(metrics, reference=reference, components=components, basis=basis)
+        self._data = _digest([*map(as_array, tensors_of(inputs)), *([] if isinstance(reference, str) else [reference])])
 
     @property
     def records(self) -> list[Record]:
@@ -79,10 +82,15 @@ class DissimilarityCallback(CheckpointCallback):
 
     @property
     def state_key(self) -> str:
-        """What Lightning's checkpoints call this callback: its name, and what makes its records."""
+        """What Lightning's checkpoints call this callback: its name, and what makes its records.
+
+        So no training is resumed with the reference of another layer or probe.
+        """
         states = self.states if isinstance(self.states, str) else getattr(self.states, "__qualname__", "function")
         keys = [metric.key for metric in self.tracker.metrics]
-        return self._generate_state_key(name=self.name, states=states, reference=self.tracker.reference, metrics=keys)
+        return self._generate_state_key(
+            name=self.name, states=states, reference=self.tracker.reference, metrics=keys, data=self._data
+        )
 
     def begin(self) -> None:
         """Forget the records and the reference of an earlier training."""
@@ -97,7 +105,7 @@ class DissimilarityCallback(CheckpointCallback):
         return self.tracker.started
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Begin anew, and refuse what could not be told apart or found."""
+        """Begin anew, and refuse what could not be told apart."""
         super().setup(trainer, pl_module, stage)
         for other in trainer.callbacks:  # type: ignore[attr-defined]
             if other is not self and isinstance(other, DissimilarityCallback):
@@ -106,7 +114,10 @@ class DissimilarityCallback(CheckpointCallback):
                     raise DynalignError(
                         f"Two callbacks log {min(twice)}; give each DissimilarityCallback a name of its own: name=..."
                     )
-        if stage == "fit" and isinstance(self.states, str):
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Refuse a submodule that there is not, of a resumed training too."""
+        if isinstance(self.states, str):
             find_submodule(pl_module, self.states)
 
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:
@@ -146,6 +157,13 @@ class DissimilarityCallback(CheckpointCallback):
                 return record_states(module, self.states, probe, batch_first=self.batch_first)
             states = as_array(self.states(module, probe, epoch))
             return states.swapaxes(0, 1) if self.batch_first is False else states
+
+
+def _digest(arrays: Sequence[States]) -> str:
+    content = hashlib.sha256()
+    for array in arrays:
+        content.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()[:12]
 
 
 def log_names(metrics: Sequence[Metric]) -> dict[str, str]:

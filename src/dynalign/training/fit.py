@@ -116,7 +116,7 @@ def fit(
     weights = WeightsHistory(folder, training.checkpoint_every)
     kept = [*(callback for callback in callbacks if isinstance(callback, CheckpointCallback)), history, weights]
     fresh = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
-    given = [copy.deepcopy(vars(callback)) for callback in fresh] if len(phases) > 1 else []
+    given = [_copied(callback) for callback in fresh] if len(phases) > 1 else []
     epoch = step = 0
     for number, phase in enumerate(phases):
         history.phase = phase.name
@@ -166,6 +166,16 @@ def fit(
     for path in set((folder / "weights").iterdir()) - known:
         path.unlink()  # the last state before an interruption, after which training went on
     return history.rows
+
+
+def _copied(callback: pl.Callback) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(vars(callback))
+    except Exception as error:
+        raise DynalignError(
+            f"{type(callback).__name__} cannot be copied ({error}), so it cannot start each phase afresh; make it a "
+            "CheckpointCallback if it should go on from phase to phase."
+        ) from error
 
 
 def _fit_phase(

@@ -138,7 +138,7 @@ def _in_order(
     if batch_first is None:
         batch_first = _batch_first(part)
     if batch_first is None:
-        trials = next((tensor.shape[0] for tensor in _tensors(probe) if tensor.ndim > 1), output.shape[0])
+        trials = next((tensor.shape[0] for tensor in tensors_of(probe) if tensor.ndim > 1), output.shape[0])
         elsewhere = any(getattr(other, "batch_first", True) is False for other in module.modules())
         if elsewhere or output.shape[0] != trials:
             raise DynalignError(
@@ -165,12 +165,13 @@ def _batch_first(part: nn.Module) -> bool | None:
     return None
 
 
-def _tensors(probe: Any) -> Iterator[Tensor]:
+def tensors_of(probe: Any) -> Iterator[Tensor]:
+    """Yield the tensors that a probe consists of."""
     if isinstance(probe, Tensor):
         yield probe
     elif isinstance(probe, Mapping):
         for value in probe.values():
-            yield from _tensors(value)
-    elif isinstance(probe, list | tuple) and not isinstance(probe, PackedSequence):
+            yield from tensors_of(value)
+    elif isinstance(probe, list | tuple):
         for value in probe:
-            yield from _tensors(value)
+            yield from tensors_of(value)
