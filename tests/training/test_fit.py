@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +157,29 @@ def test_phases_that_stop_early_follow_one_another_also_when_resumed(tmp_path: P
     assert [r.dissimilarity for r in again.records] == [r.dissimilarity for r in callback.records]
     files = [sorted(path.name for path in (tmp_path / run / "weights").iterdir()) for run in ("whole", "killed")]
     assert files[0] == files[1]
+
+
+class KillAtEnd(CheckpointCallback):
+    """Kills once a phase has stopped, before anything says that it is finished."""
+
+    def at_checkpoint(self, *_: object) -> None:
+        pass
+
+    def on_train_end(self, *_: object) -> None:
+        raise Killed
+
+
+@pytest.mark.parametrize("stop", [lambda: StopAt(6), lambda: StopAt(7), lambda: EarlyStopping("accuracy", patience=2)])
+def test_a_phase_that_was_killed_as_it_stopped_stops_again(tmp_path: Path, stop: Callable[[], pl.Callback]) -> None:
+    training = replace(TRAINING, epochs=9, checkpoint_every=5)
+    expected, history = train(tmp_path / "whole", Curriculum("master"), [stop()], training=training)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", Curriculum("master"), [stop(), KillAtEnd()], training=training)
+    found, resumed = train(tmp_path / "killed", Curriculum("master"), [stop()], training=training)
+    assert len(history) < 9
+    pd.testing.assert_frame_equal(history, resumed)
+    for a, b in zip(expected.parameters(), found.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
 def test_early_stopping_starts_each_phase_afresh(tmp_path: Path) -> None:

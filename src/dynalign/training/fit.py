@@ -168,6 +168,14 @@ def fit(
     return history.rows
 
 
+class _Resumable(ModelCheckpoint):
+    """Keeps what resuming needs, unless training stops here: resumed from there it would not know, and go on."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.should_stop:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
 def _copied(callback: pl.Callback) -> dict[str, Any]:
     try:
         return copy.deepcopy(vars(callback))
@@ -186,7 +194,7 @@ def _fit_phase(
     callbacks: list[pl.Callback],
     loggers: Sequence[Logger],
 ) -> None:
-    resumable = ModelCheckpoint(
+    resumable = _Resumable(
         stage, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
     with _quiet():
