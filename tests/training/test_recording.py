@@ -158,3 +158,13 @@ def test_a_submodule_that_is_not_there_or_does_not_run() -> None:
     module.other = nn.Identity()
     with pytest.raises(DynalignError, match="'other' did not run in the forward pass of Around"):
         record(module, name="other")
+
+
+@pytest.mark.parametrize("name", ["part", "_orig_mod.part"])
+def test_a_graph_that_was_compiled_before_anybody_looked(name: str) -> None:
+    module = Around(nn.GRU(UNITS, UNITS, batch_first=True)).eval()
+    expected = record(module)
+    compiled = torch.compile(module, backend="eager")
+    with torch.no_grad():
+        compiled(X)
+    np.testing.assert_array_equal(record(compiled, name=name), expected)
