@@ -73,7 +73,8 @@ def test_three_lines_are_enough(tmp_path: Path) -> None:
     assert max(first.values()) < 1e-6
     assert min(last.values()) > 1e-3
     for metric in ours.tracker.metrics:
-        assert trainer.callback_metrics[f"dissimilarity/{metric.name}"].item() == pytest.approx(last[metric.label])
+        logged_last = trainer.callback_metrics[f"dissimilarity/{metric.name}"].item()
+        assert logged_last == pytest.approx(last[metric.label])
     trainer.logger.save()
     logged = (Path(trainer.logger.log_dir) / "metrics.csv").read_text()
     assert "dissimilarity/dsa" in logged.splitlines()[0]
@@ -98,5 +99,5 @@ def test_resumed_training_keeps_its_reference(tmp_path: Path) -> None:
 
 
 def test_wrong_submodule_is_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(DynalignError, match="'rn' is no submodule of Theirs; it has head, rnn"):
+    with pytest.raises(DynalignError, match="'rn' is no submodule of Theirs; did you mean rnn"):
         fit(tmp_path, callback("rn"), epochs=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +12,14 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping
 
 from dynalign.errors import DynalignError
+from dynalign.metrics import CKA
 from dynalign.models import LeakyRNN
 from dynalign.perturbations import InputNoise, RecurrentNoise
 from dynalign.tasks import GoNogo, PerceptualDecision
-from dynalign.training import Curriculum, Training, decisions, fit
+from dynalign.training import Curriculum, DissimilarityCallback, DissimilarityWarning, Training, decisions, fit
 from dynalign.training.checkpoints import CheckpointCallback
 
 TIMING = {
@@ -102,6 +107,134 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, ep
     for a, b in zip(expected.parameters(), found.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     pd.testing.assert_frame_equal(history, resumed)
+
+
+class StopAt(pl.Callback):
+    """Stops a phase at one of its steps: at its second batch, in the middle of an epoch, or an epoch's last."""
+
+    def __init__(self, step: int, error: BaseException | None = None) -> None:
+        self.step, self.error = step, error
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: object, **__: object) -> None:
+        if trainer.global_step == self.step:
+            if self.error is not None:
+                raise self.error
+            trainer.should_stop = True
+
+
+def watch(**arguments) -> DissimilarityCallback:
+    probe = torch.randn(10, 30, 7, generator=torch.Generator().manual_seed(0))
+
+    def states(module: pl.LightningModule, inputs: torch.Tensor, _epoch: int) -> torch.Tensor:
+        return module.model(inputs).states
+
+    return DissimilarityCallback(probe, states, [CKA()], components=4, **arguments)
+
+
+@pytest.mark.parametrize("step", [2, 6, 7])
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_a_phase_that_stops_early_keeps_its_last_state(tmp_path: Path, step: int, every: int) -> None:
+    training = replace(TRAINING, epochs=9, checkpoint_every=every)
+    callback = watch(every_n_epochs=every)
+    model, history = train(tmp_path, Curriculum("master"), [StopAt(step), callback], training=training)
+    last = -(-step // 3)
+    expected = [*range(0, last, every), last]
+    assert history["epoch"].tolist() == expected
+    assert history["step"].tolist() == [*range(0, 3 * last, 3 * every), step]
+    assert history[["val_loss", "accuracy"]].notna().all().all()
+    assert [record.epoch for record in callback.records] == expected
+    assert {path.name for path in (tmp_path / "weights").iterdir()} == {f"epoch-{e:04d}.pt" for e in expected}
+    for name, value in weights(tmp_path, last).items():
+        torch.testing.assert_close(value, model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_phases_that_stop_early_follow_one_another_also_when_resumed(tmp_path: Path) -> None:
+    training = replace(TRAINING, epochs=9, checkpoint_every=5)
+    curriculum = Curriculum("both", pretrain=["basic"], train=["delay_anti"])
+    callback = watch(every_n_epochs=5)
+    expected, history = train(tmp_path / "whole", curriculum, [StopAt(7), callback], training=training)
+    assert history["epoch"].tolist() == [0, 3, 6]
+    assert history["step"].tolist() == [0, 7, 14]
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", curriculum, [StopAt(7), KillAfter(4), watch(every_n_epochs=5)], training=training)
+    again = watch(every_n_epochs=5)
+    found, resumed = train(tmp_path / "killed", curriculum, [StopAt(7), again], training=training)
+    pd.testing.assert_frame_equal(history, resumed)
+    for a, b in zip(expected.parameters(), found.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert [r.dissimilarity for r in again.records] == [r.dissimilarity for r in callback.records]
+    files = [sorted(path.name for path in (tmp_path / run / "weights").iterdir()) for run in ("whole", "killed")]
+    assert files[0] == files[1]
+
+
+class KillAtEnd(CheckpointCallback):
+    """Kills once a phase has stopped, before anything says that it is finished."""
+
+    def at_checkpoint(self, *_: object) -> None:
+        pass
+
+    def on_train_end(self, *_: object) -> None:
+        raise Killed
+
+
+@pytest.mark.parametrize("stop", [lambda: StopAt(6), lambda: StopAt(7), lambda: EarlyStopping("accuracy", patience=2)])
+def test_a_phase_that_was_killed_as_it_stopped_stops_again(tmp_path: Path, stop: Callable[[], pl.Callback]) -> None:
+    training = replace(TRAINING, epochs=9, checkpoint_every=5)
+    expected, history = train(tmp_path / "whole", Curriculum("master"), [stop()], training=training)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", Curriculum("master"), [stop(), KillAtEnd()], training=training)
+    found, resumed = train(tmp_path / "killed", Curriculum("master"), [stop()], training=training)
+    assert len(history) < 9
+    pd.testing.assert_frame_equal(history, resumed)
+    for a, b in zip(expected.parameters(), found.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_early_stopping_starts_each_phase_afresh(tmp_path: Path) -> None:
+    patient = EarlyStopping("accuracy", mode="max", patience=2, min_delta=10.0)
+    curriculum = Curriculum("both", pretrain=["basic"], train=["delay_anti"])
+    _, history = train(tmp_path, curriculum, [patient], training=replace(TRAINING, epochs=9))
+    # Nothing improves upon the first epoch of a phase, so that each has that one and two more.
+    assert history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
+
+
+def test_callbacks_that_cannot_start_afresh_are_refused(tmp_path: Path) -> None:
+    locked = pl.Callback()
+    locked.lock = threading.Lock()
+    with pytest.raises(DynalignError, match=r"Callback cannot be copied .*lock"):
+        train(tmp_path / "two", Curriculum("both", pretrain=["basic"], train=["delay_anti"]), [locked])
+    assert len(train(tmp_path / "one", Curriculum("master"), [locked])[1]) == 4
+
+
+def test_ctrl_c_is_an_interrupt_and_the_next_one_is_heard(tmp_path: Path) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Curriculum("master"), [StopAt(4, KeyboardInterrupt())])
+    assert signal.getsignal(signal.SIGINT) is handler
+    for name, value in train(tmp_path, Curriculum("master"))[0].state_dict().items():
+        torch.testing.assert_close(value, weights(tmp_path, 3)[name], rtol=0, atol=0)
+
+
+def test_a_network_that_diverges_is_trained_to_its_end(tmp_path: Path) -> None:
+    class Poison(pl.Callback):
+        def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: object) -> None:
+            if trainer.global_step == 4:
+                with torch.no_grad():
+                    next(module.parameters()).fill_(float("nan"))
+
+    callback = watch()
+    with pytest.warns(DissimilarityWarning, match="diverged"):
+        _, history = train(tmp_path, Curriculum("master"), [Poison(), callback])
+    assert history["epoch"].tolist() == [0, 1, 2, 3]
+    assert [record.reason != "" for record in callback.records] == [False, False, True, True]
+
+
+def test_the_callback_has_no_say_in_training(tmp_path: Path) -> None:
+    (one, history), (two, watched) = (
+        train(tmp_path / name, Curriculum("master"), callbacks) for name, callbacks in (("a", []), ("b", [watch()]))
+    )
+    pd.testing.assert_frame_equal(history, watched)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
 def test_untrained_network_is_recorded_and_left_alone(tmp_path: Path) -> None:

@@ -63,47 +63,11 @@ def test_first_checkpoint_fails_loudly_later_ones_are_noted() -> None:
         DissimilarityTracker([DSA(n_delays=40)]).add(0, CHECKPOINTS[0])
     tracker = DissimilarityTracker([CKA(), Procrustes()])
     tracker.add(0, CHECKPOINTS[0])
-    with pytest.warns(DissimilarityWarning, match=r"No (CKA|Procrustes) at epoch 1: x is constant"):
+    with pytest.warns(DissimilarityWarning, match=r"No (CKA|Procrustes) at epoch 1: the checkpoint is constant"):
         found = tracker.add(1, np.ones((5, 30, 4)))
     assert np.isnan(found["CKA"])
     assert "constant" in tracker.records[-1].reason
     assert tracker.add(2, CHECKPOINTS[2])["CKA"] == pytest.approx(distance(2, 0))
-
-
-@pytest.mark.parametrize("reference", ["initial", "previous", "final"])
-@pytest.mark.parametrize("basis", ["own", "common"])
-@pytest.mark.parametrize("when", range(4))
-@pytest.mark.filterwarnings("ignore::dynalign.training.DissimilarityWarning")
-def test_a_diverged_checkpoint_costs_what_needs_it(reference: str, basis: str, when: int) -> None:
-    tracker, diverged = (
-        DissimilarityTracker([CKA()], reference=reference, components=3, basis=basis) for _ in range(2)
-    )
-    broken = [states.copy() for states in CHECKPOINTS]
-    broken[when][2, 3, 1] = np.nan
-    expected = values(tracker)
-    for epoch, states in enumerate(broken):
-        diverged.add(epoch, states)
-    needs = {"initial": lambda e: {e, 0}, "previous": lambda e: {e, e - 1}, "final": lambda e: {e, 3}}[reference]
-    for record in diverged.finish():
-        if when in needs(record.epoch):
-            assert np.isnan(record.dissimilarity)
-            assert "NaN or infinite" in record.reason
-        else:
-            assert record.dissimilarity == pytest.approx(expected[record.epoch], abs=1e-9)
-
-
-def test_the_reference_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared = []
-    original = CKA.prepare
-
-    def prepare(self, x, *, where="x"):
-        prepared.append(where)
-        return original(self, x, where=where)
-
-    monkeypatch.setattr(CKA, "prepare", prepare)
-    values(DissimilarityTracker([CKA()]))
-    assert prepared.count("the reference") == 1
-    assert len(prepared) == 1 + 1 + 4  # the check of the first, the reference, and every checkpoint
 
 
 @pytest.mark.parametrize(
@@ -120,8 +84,38 @@ def test_bad_settings(metrics: list, reference: str, message: str) -> None:
 
 
 def test_single_units_are_not_compared_as_principal_components() -> None:
-    with pytest.raises(DynalignError, match=r"components=20 turns units into .* Soft matching looks at single units"):
+    with pytest.raises(DynalignError, match=r"components=20 turns units into .* Soft.* looks at single units"):
         DissimilarityTracker([SoftMatching()])
     found = values(DissimilarityTracker([SoftMatching()], components=None))
     assert found[0] == pytest.approx(0, abs=1e-9)
     assert found[1] > 0.1
+
+
+@pytest.mark.parametrize(("reference", "systems"), [("initial", 4), ("previous", 4), ("final", 4), ("elsewhere", 5)])
+def test_no_system_is_prepared_twice(reference: str, systems: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare, seen = CKA.prepare, []
+    monkeypatch.setattr(
+        CKA, "prepare", lambda self, x, *, where="x": seen.append(where) or prepare(self, x, where=where)
+    )
+    elsewhere = np.random.default_rng(1).normal(size=(5, 30, 4))
+    values(DissimilarityTracker([CKA()], reference=elsewhere if reference == "elsewhere" else reference))
+    assert len(seen) == systems
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_has_a_reason(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CKA, "distances", lambda self, pairs: np.full(len(pairs), value))
+    tracker = DissimilarityTracker([CKA()])
+    with pytest.warns(DissimilarityWarning, match="returned"):
+        tracker.add(0, CHECKPOINTS[0], step=7)
+    (record,) = tracker.records
+    assert np.isnan(record.dissimilarity)
+    assert "returned" in record.reason
+    assert record.step == 7
+
+
+def test_a_tracker_begins_anew() -> None:
+    tracker = DissimilarityTracker([CKA()], reference="initial")
+    first = values(tracker)
+    tracker.begin()
+    assert values(tracker) == first

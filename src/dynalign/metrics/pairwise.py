@@ -67,7 +67,7 @@ def measure(
     -------
     list of Distance, one per pair
     """
-    tried = _raising if strict else attempt
+    tried = _raising if strict else _attempt
     ready: dict[Name, Any] = dict(prepared or {})
     refused: dict[Name, str] = {}
     spent = dict.fromkeys(systems, 0.0)
@@ -194,7 +194,7 @@ def _checked(value: float, seconds: float, reason: str) -> Distance:
     return Distance(float(value), seconds)
 
 
-def attempt(work: Callable[[], Any]) -> tuple[Any, str]:
+def _attempt(work: Callable[[], Any]) -> tuple[Any, str]:
     """Return what ``work`` returns; or None, and why it failed, whatever a metric of someone else may raise."""
     try:
         return work(), ""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities import move_data_to_device
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 from dynalign.representations import States
 from dynalign.training.checkpoints import CheckpointCallback
-from dynalign.training.observing import as_array, as_trained, moved, states_of, untouched
+from dynalign.training.observing import observing
+from dynalign.training.recording import as_array, find_submodule, record_states, tensors_of
 from dynalign.training.tracking import Basis, DissimilarityTracker, Record
 
 StatesFunction = Callable[[pl.LightningModule, Any, int], Any]
@@ -21,38 +25,36 @@ StatesFunction = Callable[[pl.LightningModule, Any, int], Any]
 class DissimilarityCallback(CheckpointCallback):
     """Records a network's states on fixed inputs and logs how far they are from a reference.
 
-    It observes: training with it and without it gives the same weights to the bit, and nothing that it meets ends
-    training, once the first checkpoint has shown that its settings make sense. The last state is recorded whatever
-    ends training, an exception included. Used for a second fit, it begins anew.
+    It observes and changes nothing: training with it gives the same weights as without. It sees the untrained network,
+    every ``every_n_epochs``-th epoch, and the last state, whatever ends training. States that cannot be compared give a
+    ``DissimilarityWarning`` and a record that says why.
 
-    Logs ``dissimilarity/<metric>`` (``dissimilarity/<name>/<metric>`` if it has a name) to every logger of the trainer,
-    and to ``trainer.callback_metrics``, so that ``EarlyStopping`` and ``ModelCheckpoint`` can monitor it. What was
-    recorded survives in Lightning's checkpoints, so that a resumed training goes on with the same reference.
+    Logs ``dissimilarity/<metric>`` to every logger of the trainer, and to ``trainer.callback_metrics``, so that
+    ``EarlyStopping`` and ``ModelCheckpoint`` can monitor it; ``dissimilarity/<name>/<metric>`` if the callback has a
+    name, as each of several in one trainer must. What was recorded survives in Lightning's checkpoints, so that a
+    resumed training goes on with the same reference; any other fit begins anew.
 
     Parameters
     ----------
-    inputs : Tensor, tuple, list or dict
-        A fixed batch that the network is run on. A tuple or list becomes the arguments of ``forward``, and so does a
-        dict that names them; a named tuple or any other dict is one argument.
+    inputs : Tensor, or tuple, dict or NamedTuple of tensors
+        A fixed batch that the network is run on, moved and converted as the trainer does with a batch. For how
+        it is given to ``forward`` see ``record_states``.
     states : str or callable
         Name of the submodule whose output are the states, such as ``"rnn"``; or a function of (module, inputs, epoch)
-        that returns them, shape (trials, time, units). A submodule may put out a tuple whose first part are the
-        states, or a PackedSequence, and its ``batch_first`` is believed; a cell that runs once per time step may put
-        out (trials, units).
+        that returns them. Shape (trials, time, units).
     metrics : sequence of Metric
     reference, components, basis
         See ``DissimilarityTracker``.
     every_n_epochs : int
     name : str, optional
-        Tells several such callbacks of a trainer apart.
     batch_first : bool, optional
-        Which way round the submodule's output is, where it does not say so itself.
+        Whether the states have trials as first axis, or time; needed only where the named submodule does not tell.
 
     Raises
     ------
     DynalignError
-        Before anything trains, if the submodule does not exist, its output cannot be read, or a metric refuses the
-        states; and if two such callbacks of a trainer would log under one name.
+        Before anything trains: if the submodule does not exist, a metric can never compare such states, or another
+        callback logs under the same names.
     """
 
     def __init__(
@@ -69,11 +71,9 @@ class DissimilarityCallback(CheckpointCallback):
         batch_first: bool | None = None,
     ) -> None:
         super().__init__(every_n_epochs)
-        self.inputs = inputs
-        self.states = states
-        self.name = name
-        self.batch_first = batch_first
+        self.inputs, self.states, self.name, self.batch_first = inputs, states, name, batch_first
         self.tracker = DissimilarityTracker(metrics, reference=reference, components=components, basis=basis)
+        self._data = _digest([*map(as_array, tensors_of(inputs)), *([] if isinstance(reference, str) else [reference])])
 
     @property
     def records(self) -> list[Record]:
@@ -82,22 +82,43 @@ class DissimilarityCallback(CheckpointCallback):
 
     @property
     def state_key(self) -> str:
-        """What Lightning keeps its state under in checkpoints; several callbacks differ in it."""
-        states = self.states if isinstance(self.states, str) else getattr(self.states, "__qualname__", "function")
-        return self._generate_state_key(name=self.name, states=states, reference=self.tracker.reference)
+        """What Lightning's checkpoints call this callback: its name, and what makes its records.
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Begin anew, unless this fit goes on with an earlier one."""
-        others = [each for each in trainer.callbacks if isinstance(each, DissimilarityCallback)]  # type: ignore[attr-defined]
-        if sum(each.name == self.name for each in others) > 1:
-            called = "have no name" if self.name is None else f"have the name {self.name}"
-            raise DynalignError(f"Two callbacks for dissimilarity {called}; give each a name of its own.")
-        super().setup(trainer, pl_module, stage)
+        So no training is resumed with the reference of another layer or probe.
+        """
+        states = self.states if isinstance(self.states, str) else getattr(self.states, "__qualname__", "function")
+        keys = [metric.key for metric in self.tracker.metrics]
+        return self._generate_state_key(
+            name=self.name, states=states, reference=self.tracker.reference, metrics=keys, data=self._data
+        )
 
     def begin(self) -> None:
-        """Forget an earlier fit."""
-        super().begin()
+        """Forget the records and the reference of an earlier training."""
         self.tracker.begin()
+
+    def end(self) -> None:
+        """Make the records that need the last checkpoint."""
+        self.tracker.finish()
+
+    def has_begun(self, trainer: pl.Trainer) -> bool:  # noqa: ARG002
+        """Whether a first checkpoint was recorded, in an earlier phase or before a training was resumed."""
+        return self.tracker.started
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Begin anew, and refuse what could not be told apart."""
+        super().setup(trainer, pl_module, stage)
+        for other in trainer.callbacks:  # type: ignore[attr-defined]
+            if other is not self and isinstance(other, DissimilarityCallback):
+                twice = set(self._log_names().values()) & set(other._log_names().values())
+                if twice:
+                    raise DynalignError(
+                        f"Two callbacks log {min(twice)}; give each DissimilarityCallback a name of its own: name=..."
+                    )
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Refuse a submodule that there is not, of a resumed training too."""
+        if isinstance(self.states, str):
+            find_submodule(pl_module, self.states)
 
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:
         """Record the states and compare them."""
@@ -106,37 +127,16 @@ class DissimilarityCallback(CheckpointCallback):
         except Exception as error:
             if not self.tracker.started:
                 raise
-            values = self.tracker.miss(epoch, f"{type(error).__name__}: {error}")
+            values = self.tracker.add_failure(epoch, f"the states could not be recorded: {error}", step=step)
         else:
-            values = self.tracker.add(epoch, states)
-        names = log_names(self.tracker.metrics)
-        prefix = "dissimilarity" if self.name is None else f"dissimilarity/{self.name}"
-        named = {f"{prefix}/{names[label]}": value for label, value in values.items()}
-        for name, value in named.items():
-            trainer.callback_metrics[name] = torch.tensor(value)
-        if named:
+            values = self.tracker.add(epoch, states, step=step)
+        names = self._log_names()
+        for label, value in values.items():
+            trainer.callback_metrics[names[label]] = torch.tensor(value)
+        numbers = {names[label]: value for label, value in values.items() if value == value}
+        if numbers:
             for logger in trainer.loggers:
-                logger.log_metrics({**named, "epoch": epoch}, step=step)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Act on the network as it is before training, unless this goes on with what was tracked before."""
-        super().on_train_start(trainer, pl_module)
-        if not self.tracker.started:
-            self._act(trainer, pl_module)
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:  # noqa: ARG002
-        """Record the state in which training was stopped; whatever comes of that, the exception goes on."""
-        if trainer.state.fn != "fit" or not self.tracker.started:
-            return
-        try:
-            self._act(trainer, pl_module)
-        except Exception as error:
-            self.tracker.warn(f"The last state was not recorded: {type(error).__name__}: {error}")
-        self.tracker.finish()
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Make the records that need the last checkpoint."""
-        self.tracker.finish()
+                logger.log_metrics({**numbers, "epoch": epoch}, step=step)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
@@ -146,12 +146,24 @@ class DissimilarityCallback(CheckpointCallback):
         """Go on from a checkpoint."""
         self.tracker.load_state_dict(state_dict)
 
+    def _log_names(self) -> dict[str, str]:
+        prefix = "dissimilarity" if self.name is None else f"dissimilarity/{self.name}"
+        return {label: f"{prefix}/{name}" for label, name in log_names(self.tracker.metrics).items()}
+
     def _record(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> States:
-        with untouched(module), as_trained(trainer):
-            inputs = moved(self.inputs, trainer, module)
-            if callable(self.states):
-                return as_array(self.states(module, inputs, epoch))
-            return as_array(states_of(module, self.states, inputs, batch_first=self.batch_first))
+        with observing(module), trainer.precision_plugin.forward_context():
+            probe = move_data_to_device(trainer.precision_plugin.convert_input(self.inputs), module.device)
+            if isinstance(self.states, str):
+                return record_states(module, self.states, probe, batch_first=self.batch_first)
+            states = as_array(self.states(module, probe, epoch))
+            return states.swapaxes(0, 1) if self.batch_first is False else states
+
+
+def _digest(arrays: Sequence[States]) -> str:
+    content = hashlib.sha256()
+    for array in arrays:
+        content.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()[:12]
 
 
 def log_names(metrics: Sequence[Metric]) -> dict[str, str]:

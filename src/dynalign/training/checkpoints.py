@@ -1,7 +1,9 @@
-"""Lightning callbacks that act at checkpoints of training: when a checkpoint is due, the history, and the weights."""
+"""Lightning callbacks that act on a network's checkpoints: what a checkpoint is, the history, the weights."""
 
 from __future__ import annotations
 
+import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ import torch
 from dynalign.errors import DynalignError
 from dynalign.store import weights_file, write_atomically
 from dynalign.training.module import TaskModule
+from dynalign.training.observing import observing
 
 
 class CheckpointCallback(pl.Callback):
     """Acts on the untrained network, at the end of every ``every_n_epochs``-th epoch, and on the last state.
 
-    The last state counts whatever ended training: the epochs, the steps, the time, or another callback. An epoch that
-    was begun counts as one. ``first_epoch`` and ``first_step`` are what was trained before this fit, in an earlier
-    phase; epochs and steps count from the untrained network (0).
+    The last state is that at the end of a fit, whatever ended it: the number of epochs or steps, the time, a stop in
+    the middle of an epoch, an exception, Ctrl-C. No state is acted on twice. Epochs count from the untrained network
+    (0), and an epoch that has begun counts as done when training ends within it.
+
+    ``first_epoch`` and ``first_step`` are what was trained before this fit, in an earlier phase.
     """
 
     def __init__(self, every_n_epochs: int = 1) -> None:
@@ -27,49 +32,84 @@ class CheckpointCallback(pl.Callback):
         self.every_n_epochs = every_n_epochs
         self.first_epoch = 0
         self.first_step = 0
-        self._acted: tuple[int, int] | None = None
-        """Epoch and step of the last checkpoint."""
-        self._done = (0, 0)
-        """Epochs of this fit that have ended, and the step at which the last of them did."""
+        self._training = False
+        self._begun = 0  # epochs of this fit that have begun
+        self._step = 0  # at which the last state was acted on
+        self._moved = False  # whether a batch has ended since then
 
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:
         """Do what is to be done at a checkpoint; ``epoch`` and ``step`` count from the untrained network."""
         raise NotImplementedError
 
+    def begin(self) -> None:
+        """Forget an earlier training; resuming one loads its state after this."""
+
+    def end(self) -> None:
+        """Do what needs the last checkpoint."""
+
+    def has_begun(self, trainer: pl.Trainer) -> bool:
+        """Whether the state in which this fit starts is a checkpoint of before."""
+        return self.first_epoch > 0 or trainer.global_step > 0
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Begin anew, unless this fit goes on with what was trained before."""
-        if stage == "fit" and self.first_epoch == 0 and trainer.current_epoch == 0:
+        """Begin anew, unless this is a later phase."""
+        if stage == "fit" and self.first_epoch == 0:
             self.begin()
 
-    def begin(self) -> None:
-        """Forget an earlier fit; Lightning loads the state of a training that goes on after this."""
-        self._acted, self._done = None, (0, 0)
-
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Act on the untrained network, unless this is a resumed or a later fit."""
-        self._done = (trainer.current_epoch, trainer.global_step)
-        if self.first_epoch == 0 and self._done == (0, 0):
+        """Act on the network as it is before training."""
+        self._begun = trainer.current_epoch
+        if self.has_begun(trainer):
+            self._step, self._moved = self.first_step + trainer.global_step, False
+        else:
             self._act(trainer, pl_module)
+        self._training = True
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
+        """Note that an epoch has begun."""
+        self._begun = trainer.current_epoch + 1
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:  # noqa: ARG002
+        """Note that the state is a new one."""
+        self._moved = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Act where a checkpoint is due."""
-        self._done = (trainer.current_epoch + 1, trainer.global_step)
-        last = self._done[0] == trainer.max_epochs or trainer.should_stop
-        if last or self._done[0] % self.every_n_epochs == 0:
+        """Act on the network after this epoch, if it is one of those."""
+        self._begun = trainer.current_epoch + 1
+        if self._begun % self.every_n_epochs == 0 or self._begun == trainer.max_epochs:
             self._act(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Act on the last state, if that was no checkpoint."""
-        self._act(trainer, pl_module)
+        """Act on the last state."""
+        self._training = False
+        if self._is_new(trainer):
+            self._act(trainer, pl_module)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Do what needs the last checkpoint."""
+        self.end()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Act on the last state, and leave the exception to whom it concerns."""
+        if not self._training:
+            return
+        self._training = False
+        try:
+            if self._is_new(trainer):
+                self._act(trainer, pl_module)
+            self.end()
+        except Exception as error:
+            # Raised here it would hide what ended training.
+            message = f"{type(self).__name__} could not act on the last state, after {exception!r}: {error}"
+            warnings.warn(message, stacklevel=2)
+
+    def _is_new(self, trainer: pl.Trainer) -> bool:
+        return self._moved or self.first_step + trainer.global_step != self._step
 
     def _act(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Act on the network as it is now, once."""
-        epochs, step = self._done
-        begun = trainer.global_step > step
-        now = (self.first_epoch + epochs + begun, self.first_step + trainer.global_step)
-        if now != self._acted:
-            self._acted = now
-            self.at_checkpoint(trainer, module, *now)
+        step = self.first_step + trainer.global_step
+        self.at_checkpoint(trainer, module, self.first_epoch + self._begun, step)
+        self._step, self._moved = step, False
 
 
 class History(CheckpointCallback):
@@ -79,22 +119,30 @@ class History(CheckpointCallback):
         super().__init__(every_n_epochs)
         self.phase = phase
         self.rows: list[dict[str, Any]] = []
-        self._validated = -1  # step
+        self._validated = -1  # the step of the last validation
+
+    def begin(self) -> None:
+        """Forget the rows of an earlier training."""
+        self.rows = []
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Note what the trainer's numbers are of."""
-        self._validated = trainer.global_step
+        """Note of which state the trainer knows the accuracy."""
+        self._validated = self.first_step + trainer.global_step
 
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:
         """Add a row."""
         assert isinstance(module, TaskModule)
-        known = {name: value.item() for name, value in trainer.callback_metrics.items()}
-        if self._validated != trainer.global_step or epoch == 0:  # an epoch that was cut short was not validated
-            score = module.score(module.transfer_batch_to_device(trainer.datamodule.validation, module.device, 0))  # type: ignore[attr-defined]
-            known |= {"val_loss": score.loss, "accuracy": score.accuracy, "chance_accuracy": score.chance_accuracy}
-        values = {name: known[name] for name in ("val_loss", "accuracy", "chance_accuracy")}
-        loss = known.get("train_loss", float("nan")) if epoch > 0 else float("nan")
-        self.rows.append({"epoch": epoch, "step": step, "phase": self.phase, "train_loss": loss, **values})
+        known = trainer.callback_metrics
+        if epoch > 0 and self._validated == step:
+            values = {name: known[name].item() for name in ("val_loss", "accuracy", "chance_accuracy")}
+        else:
+            data: Any = trainer.datamodule  # type: ignore[attr-defined]
+            with observing(module):
+                score = module.score(module.transfer_batch_to_device(data.validation, module.device, 0))
+            values = {"val_loss": score.loss, "accuracy": score.accuracy, "chance_accuracy": score.chance_accuracy}
+        # Of an epoch that was broken off Lightning knows no mean.
+        train_loss = known["train_loss"].item() if epoch > 0 and "train_loss" in known else math.nan
+        self.rows.append({"epoch": epoch, "step": step, "phase": self.phase, "train_loss": train_loss, **values})
         for logger in trainer.loggers:
             logger.log_metrics(loggable(self.rows[-1]), step=step)
 

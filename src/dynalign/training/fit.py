@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import signal
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,15 +21,14 @@ from pytorch_lightning.loggers import Logger
 from dynalign.errors import DynalignError
 from dynalign.models import SequenceModel
 from dynalign.perturbations import Perturbation
-from dynalign.store import discard
+from dynalign.store import discard, weights_file, write_atomically
 from dynalign.tasks import Task
 from dynalign.training.checkpoints import CheckpointCallback, History, WeightsHistory
 from dynalign.training.curriculum import Curriculum
 from dynalign.training.data import TaskData
 from dynalign.training.module import TaskModule
 
-FINISHED = "finished"  # marks the folder of a phase that need not be trained again
-LAST = "last.ckpt"  # where a phase goes on
+FINISHED = "finished.pt"  # what a phase left, which need not be trained again
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,8 @@ def fit(
     folder : Path
         Gets ``weights/epoch-0000.pt`` (untrained) and so on; holds what resuming needs while training.
     callbacks : sequence of Lightning callbacks
-        Those that are ``CheckpointCallback`` are told what earlier phases trained. Of others, such as early stopping,
-        every phase gets a copy that knows nothing of the phase before.
+        Those that are ``CheckpointCallback`` go on from phase to phase and are told what earlier ones trained; all
+        others, such as early stopping, start each phase as they were given.
 
     Returns
     -------
@@ -124,13 +123,17 @@ def fit(
     phases = curriculum.phases()
     history = History(phases[0].name if phases else "untrained", training.checkpoint_every)
     weights = WeightsHistory(folder, training.checkpoint_every)
-    kept = [*(each for each in callbacks if isinstance(each, CheckpointCallback)), history, weights]
-    others = [each for each in callbacks if not isinstance(each, CheckpointCallback)]
+    kept = [*(callback for callback in callbacks if isinstance(callback, CheckpointCallback)), history, weights]
+    fresh = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
+    given = [_copied(callback) for callback in fresh] if len(phases) > 1 else []
     epoch = step = 0
     for number, phase in enumerate(phases):
         history.phase = phase.name
         for callback in kept:
             callback.first_epoch, callback.first_step = epoch, step
+        for other, state in zip(fresh, given, strict=False):  # nothing is given where one phase is all
+            vars(other).clear()
+            vars(other).update(copy.deepcopy(state))
         stage = folder / f"phase-{number}"
         module = TaskModule(
             model,
@@ -154,20 +157,43 @@ def fit(
             validation_seed=training.validation_seed,
         )
         if (stage / FINISHED).exists():
-            checkpoint = torch.load(stage / LAST, weights_only=True)
-            module.load_state_dict(checkpoint["state_dict"])
+            left = torch.load(stage / FINISHED, weights_only=True)
+            module.load_state_dict(left["state_dict"])
             for callback in kept:
-                if callback.state_key in checkpoint["callbacks"]:
-                    callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
+                if callback.state_key in left["callbacks"]:
+                    callback.load_state_dict(left["callbacks"][callback.state_key])
         else:
-            _fit_phase(module, data, training, stage, [*kept, *copy.deepcopy(others)], loggers)
-            (stage / FINISHED).touch()
+            _fit_phase(module, data, training, stage, [*fresh, *kept], loggers)
+            # Not the last checkpoint: what stops a phase early can do so after that was written.
+            left = {"state_dict": module.state_dict(), "callbacks": {c.state_key: c.state_dict() for c in kept}}
+            write_atomically(stage / FINISHED, partial(torch.save, left))
         epoch, step = history.rows[-1]["epoch"], history.rows[-1]["step"]
     if not phases:
         _look_at_untrained(model, task, perturbation, training, target, seed, kept, loggers)
     for number in range(len(phases)):
         discard(folder / f"phase-{number}")
+    known = {weights_file(folder, row["epoch"]) for row in history.rows}
+    for path in set((folder / "weights").iterdir()) - known:
+        path.unlink()  # the last state before an interruption, after which training went on
     return history.rows
+
+
+class _Resumable(ModelCheckpoint):
+    """Keeps what resuming needs, unless training stops here: resumed from there it would not know, and go on."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.should_stop:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
+def _copied(callback: pl.Callback) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(vars(callback))
+    except Exception as error:
+        raise DynalignError(
+            f"{type(callback).__name__} cannot be copied ({error}), so it cannot start each phase afresh; make it a "
+            "CheckpointCallback if it should go on from phase to phase."
+        ) from error
 
 
 def _fit_phase(
@@ -178,8 +204,8 @@ def _fit_phase(
     callbacks: list[pl.Callback],
     loggers: Sequence[Logger],
 ) -> None:
-    resumable = ModelCheckpoint(
-        stage, filename=Path(LAST).stem, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+    resumable = _Resumable(
+        stage, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
     with _quiet():
         trainer = pl.Trainer(
@@ -195,10 +221,22 @@ def _fit_phase(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        last = stage / LAST
+        last = stage / "last.ckpt"
         with _interruptible(trainer):
             trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
-        trainer.save_checkpoint(last, weights_only=False)  # again, for what callbacks have noted at the very end
+
+
+@contextmanager
+def _interruptible(trainer: pl.Trainer) -> Iterator[None]:
+    """Let Ctrl-C be a ``KeyboardInterrupt``: Lightning makes it an exit of the program, and ignores further ones."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 def _look_at_untrained(
@@ -241,24 +279,10 @@ def _look_at_untrained(
         )
     trainer.datamodule = data  # type: ignore[attr-defined]
     for callback in callbacks:
-        callback.at_checkpoint(trainer, module, 0, 0)
+        callback.setup(trainer, module, "fit")
+        callback.on_train_start(trainer, module)
+        callback.on_train_end(trainer, module)
         callback.on_fit_end(trainer, module)
-
-
-@contextmanager
-def _interruptible(trainer: pl.Trainer) -> Iterator[None]:
-    """Turn Lightning's end of the program after Ctrl-C back into a KeyboardInterrupt, and let Ctrl-C work again."""
-    mine = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if mine else None
-    try:
-        yield
-    except SystemExit:
-        if trainer.interrupted:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if mine:
-            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

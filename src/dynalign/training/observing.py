@@ -1,172 +1,115 @@
-"""Look at the states of somebody's network while it trains, and leave everything as it was."""
+"""Looking at a network without changing it, or anything that its training depends on."""
 
 from __future__ import annotations
 
-import inspect
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities import move_data_to_device
-from pytorch_lightning.utilities.seed import isolate_rng
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch import nn
 
-from dynalign.errors import DynalignError
-from dynalign.representations import States
-
-_SEED = 2306  # of the random numbers that a network may draw while it is looked at
-_COMPILED = "_orig_mod."  # what torch.compile puts before the names of what it wraps
+SEED = 20241  # of whatever noise a network draws while it is looked at: the same at every checkpoint
 
 
 @contextmanager
-def untouched(module: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation, without gradients, and put everything back afterwards.
+def observing(module: nn.Module) -> Iterator[None]:
+    """Put ``module`` into evaluation mode, and afterwards everything back as it was.
 
-    That is: the mode of every submodule, all buffers (such as running statistics), and the random states of Python,
-    NumPy and PyTorch. Within, random numbers are the same at every call.
+    Inside, nothing has gradients, nothing is logged, and global random numbers come from a fixed seed, so that a
+    network that draws noise gives the same states whenever it is looked at. Afterwards these are what they were
+    before, to the bit: the random state of Python, numpy and torch (CPU and CUDA) and of generators that submodules
+    hold; the mode, buffers, tensors and other attributes of every submodule; the gradients.
     """
-    modes = [(each, each.training) for each in module.modules()]
-    buffers = [(each, dict(each._buffers)) for each in module.modules()]
-    values = [(buffer, buffer.clone()) for _, known in buffers for buffer in known.values() if buffer is not None]
-    with isolate_rng(include_cuda=torch.cuda.is_available()), torch.no_grad():
-        random.seed(_SEED)
-        np.random.seed(_SEED)  # noqa: NPY002 - what somebody's network may draw from
-        torch.manual_seed(_SEED)
-        try:
-            module.eval()
-            yield
-        finally:
-            for each, training in modes:
-                each.training = training
-            for each, known in buffers:
-                each._buffers.clear()
-                each._buffers.update(known)
-            for buffer, value in values:
-                buffer.copy_(value)
-
-
-@contextmanager
-def as_trained(trainer: pl.Trainer) -> Iterator[None]:
-    """Compute in the trainer's precision, and without compiled code, which would pass by the hooks that look."""
-    with trainer.precision_plugin.forward_context(), torch.compiler.set_stance("force_eager"):
-        yield
-
-
-def moved(inputs: Any, trainer: pl.Trainer, module: pl.LightningModule) -> Any:
-    """Return inputs (a tensor, or a tuple, list or dict of such) on the module's device, in the trainer's precision."""
-    return trainer.precision_plugin.convert_input(move_data_to_device(inputs, module.device))
-
-
-def states_of(module: nn.Module, name: str, inputs: Any, *, batch_first: bool | None = None) -> Tensor:
-    """Run a module on inputs and return what its submodule ``name`` put out, shape (trials, time, units).
-
-    Parameters
-    ----------
-    inputs : Tensor, tuple, list or dict
-        A tuple or list becomes the arguments of ``forward``, and so does a dict that names them; a named tuple or any
-        other dict is one argument.
-    batch_first : bool, optional
-        Which way round the output is, where the submodule itself does not say so.
-
-    Raises
-    ------
-    DynalignError
-        If there is no such submodule, it did not run, or what it put out cannot be read as states.
-    """
-    modules = {each.replace(_COMPILED, ""): found for each, found in module.named_modules()}
-    if name not in modules:
-        known = ", ".join(sorted(key for key in modules if key))
-        raise DynalignError(f"states={name!r} is no submodule of {type(module).__name__}; it has {known}.")
-    observed = getattr(modules[name], "_orig_mod", modules[name])
-    seen: list[Any] = []
-    hook = observed.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    undo = [_restore_random_state(), *(_restore(part) for part in module.modules())]
+    gradients = [(parameter, parameter.grad) for parameter in module.parameters()]
     try:
-        _run(module, inputs)
+        for parameter, _ in gradients:
+            parameter.grad = None  # kept aside, so that nobody can add to them
+        module.eval()
+        for part in module.modules():
+            if isinstance(part, pl.LightningModule):
+                # Whatever forward logs is about training, not about this look; an attribute hides the method.
+                vars(part).update(log=_nothing, log_dict=_nothing)
+        _seed()
+        with torch.no_grad():
+            yield
     finally:
-        hook.remove()
-    where = f"Submodule {name!r}"
-    if not seen:
-        raise DynalignError(f"{where} did not run in the forward pass of {type(module).__name__}.")
-    outputs = [_tensor(output, where) for output in seen]
-    if len(outputs) > 1:
-        return _stacked(outputs, where)
-    (states,) = outputs
-    if states.ndim != 3:
-        raise DynalignError(
-            f"{where} put out shape {tuple(states.shape)}, but states have three axes, (trials, time, units); give a "
-            "batch of trials, or a function of (module, inputs, epoch) that returns states."
-        )
-    first = isinstance(seen[0], PackedSequence) or _trials_first(observed, module, where, batch_first)
-    return states if first else states.transpose(0, 1)
+        for restore in undo:
+            restore()
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
 
 
-def as_array(states: Any) -> States:
-    """Return states as an array of a precision that NumPy has."""
-    if isinstance(states, Tensor):
-        plain = states.detach().cpu()
-        array: States = (plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy()
-        return array
-    return np.asarray(states)
+def _nothing(*_: Any, **__: Any) -> None:
+    """Stand in for ``log``."""
 
 
-def _run(module: nn.Module, inputs: Any) -> None:
-    if isinstance(inputs, Mapping):
-        known = inspect.signature(module.forward).parameters
-        module(**inputs) if set(inputs) <= set(known) else module(inputs)
-    elif isinstance(inputs, tuple | list) and not hasattr(inputs, "_fields"):
-        module(*inputs)
-    else:
-        module(inputs)
+def _restore(part: nn.Module) -> Callable[[], None]:
+    """Return what puts the attributes and buffers of one module back: those it reassigned, and changed in place."""
+    attributes, buffers = dict(vars(part)), dict(part._buffers)
+    tensors = [
+        (tensor, tensor.detach().clone())
+        for tensor in (*buffers.values(), *attributes.values())
+        if isinstance(tensor, torch.Tensor)
+    ]
+    generators = [_restore_generator(value) for value in attributes.values()]
+
+    @torch.no_grad()
+    def restore() -> None:
+        vars(part).clear()
+        vars(part).update(attributes)
+        part._buffers.clear()
+        part._buffers.update(buffers)
+        for tensor, values in tensors:
+            # Writing raises the version that autograd checks, so write only what has changed.
+            if not torch.equal(tensor, values):
+                tensor.copy_(values)
+        for generator in generators:
+            generator()
+
+    return restore
 
 
-def _tensor(output: Any, where: str) -> Tensor:
-    """Return the states among what a submodule put out: itself, or the first of several."""
-    if isinstance(output, tuple) and not isinstance(output, PackedSequence):
-        return _tensor(output[0], where)
-    if isinstance(output, PackedSequence):
-        padded, lengths = pad_packed_sequence(output, batch_first=True)
-        if (lengths != lengths[0]).any():
-            raise DynalignError(f"{where} put out trials of different lengths; give inputs with trials of one length.")
-        return padded
-    if not isinstance(output, Tensor):
-        raise DynalignError(
-            f"{where} puts out {type(output).__name__}, not a tensor (trials, time, units); "
-            "give a function of (module, inputs, epoch) instead."
-        )
-    return output
+def _restore_generator(value: Any) -> Callable[[], Any]:
+    """Return what puts a random generator back that a module holds."""
+    if isinstance(value, torch.Generator):
+        state = value.get_state()
+        return lambda: value.set_state(state)
+    if isinstance(value, np.random.Generator):
+        numbers = value.bit_generator.state
+        return lambda: setattr(value.bit_generator, "state", numbers)
+    if isinstance(value, random.Random):
+        place = value.getstate()
+        return lambda: value.setstate(place)
+    return _nothing
 
 
-def _stacked(outputs: list[Tensor], where: str) -> Tensor:
-    """Return the states of a cell that runs once per time step."""
-    shapes = {tuple(output.shape) for output in outputs}
-    if len(shapes) > 1 or outputs[0].ndim != 2:
-        raise DynalignError(
-            f"{where} ran {len(outputs)} times in one forward pass and put out {', '.join(map(str, sorted(shapes)))}, "
-            "which is not one (trials, units) per time step; give a function of (module, inputs, epoch) instead."
-        )
-    return torch.stack(outputs, dim=1)
+def _cuda_in_use() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 
-def _trials_first(observed: nn.Module, module: nn.Module, where: str, stated: bool | None) -> bool:
-    """Tell whether trials are the first axis of what a submodule puts out, rather than time."""
-    if stated is not None:
-        return stated
-    if isinstance(getattr(observed, "batch_first", None), bool):
-        return bool(observed.batch_first)
-    said = _said_within(observed) or _said_within(module)
-    if False not in said:
-        return True
-    raise DynalignError(
-        f"{where} does not say whether trials or time come first in what it puts out, and batch_first is False in a "
-        "module of the network; say batch_first=True or batch_first=False."
-    )
+def _restore_random_state() -> Callable[[], None]:
+    """Return what puts the global random states back."""
+    python, numbers, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    cuda = torch.cuda.get_rng_state_all() if _cuda_in_use() else None
+
+    def restore() -> None:
+        random.setstate(python)
+        np.random.set_state(numbers)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+    return restore
 
 
-def _said_within(module: nn.Module) -> set[bool]:
-    said = [getattr(each, "batch_first", None) for each in module.modules()]
-    return {each for each in said if isinstance(each, bool)}
+def _seed() -> None:
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002
+    torch.default_generator.manual_seed(SEED)
+    if _cuda_in_use():  # elsewhere this would reseed CUDA later, when training starts to use it
+        torch.cuda.manual_seed_all(SEED)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -13,12 +14,13 @@ import numpy.typing as npt
 import torch
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Distance, Metric, measure
-from dynalign.metrics.pairwise import attempt
-from dynalign.representations import States, check_components, measure_reduced, reduce_units
+from dynalign.metrics import Distance, Metric
+from dynalign.metrics.pairwise import measure
+from dynalign.representations import States, check_components, reduce_units
 
 Basis = Literal["own", "common"]
 REFERENCES = ("initial", "previous", "final")
+_PAIR = ("the checkpoint", "the reference")
 
 
 class DissimilarityWarning(UserWarning):
@@ -29,7 +31,7 @@ class DissimilarityWarning(UserWarning):
 class Record:
     """One number: how far one checkpoint's states are from the reference, by one metric.
 
-    ``dissimilarity`` is NaN where the metric refused the states, and ``reason`` then says why.
+    ``metric`` is the metric's label. ``dissimilarity`` is NaN where there is no number, and ``reason`` then says why.
     """
 
     epoch: int
@@ -37,6 +39,36 @@ class Record:
     dissimilarity: float
     seconds: float
     reason: str = ""
+    step: int | None = None
+
+
+@dataclass
+class _Checkpoint:
+    """States that were recorded and reduced, or why there are none; and what metrics have prepared of them."""
+
+    epoch: int
+    step: int | None = None
+    states: States | None = None
+    reason: str = ""
+    prepared: dict[str, Any] = field(default_factory=dict)
+
+    def prepare(self, metric: Metric, where: str) -> Any:
+        """Return what the metric prepares of the states, once; raise what it raises."""
+        if metric.key not in self.prepared:
+            if self.states is None:
+                raise DynalignError(self.reason)
+            self.prepared[metric.key] = metric.prepare(self.states, where=where)
+        return self.prepared[metric.key]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return it in plain containers and tensors."""
+        states = None if self.states is None else torch.from_numpy(np.ascontiguousarray(self.states))
+        return {"epoch": self.epoch, "step": self.step, "states": states, "reason": self.reason}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> _Checkpoint:
+        """Return the checkpoint that ``state_dict`` described."""
+        return cls(**{**state, "states": None if state["states"] is None else state["states"].numpy()})
 
 
 class DissimilarityTracker:
@@ -53,7 +85,7 @@ class DissimilarityTracker:
     Raises
     ------
     DynalignError
-        If the reference is unknown, no metric is given, two metrics have the same name, or one looks at single units
+        If the reference is unknown, no metric is given, a metric is given twice, or one looks at single units
         while ``components`` are kept.
     """
 
@@ -65,138 +97,150 @@ class DissimilarityTracker:
         components: int | None = 20,
         basis: Basis = "own",
     ) -> None:
-        names = [metric.key for metric in metrics]
-        if not names or len(set(names)) < len(names):
-            raise DynalignError(f"Give at least one metric, and each once; got {names}.")
+        keys = [metric.key for metric in metrics]
+        if not keys or len(set(keys)) < len(keys):
+            raise DynalignError(f"Give at least one metric, and each once; got {keys}.")
         if isinstance(reference, str) and reference not in REFERENCES:
             raise DynalignError(
                 f"reference={reference} is unknown; use one of {', '.join(REFERENCES)}, or an array of states."
             )
         check_components(metrics, components)
         self.metrics = list(metrics)
-        self.reference = reference if isinstance(reference, str) else "elsewhere"
         self.components, self.basis = components, basis
-        self._elsewhere = None if isinstance(reference, str) else self._reduced(np.asarray(reference))
+        self.reference = reference if isinstance(reference, str) else "elsewhere"
+        self._elsewhere: _Checkpoint | None = None
+        if not isinstance(reference, str):
+            self._elsewhere = _Checkpoint(-1, states=self._reduced(np.asarray(reference)))
         self.begin()
 
     def begin(self) -> None:
-        """Forget what was tracked."""
+        """Forget all checkpoints."""
         self.records: list[Record] = []
         self.started = False
-        """Whether the first checkpoint was accepted."""
-        self._states = self._elsewhere
-        """Of the reference."""
-        self._prepared: dict[str, tuple[Any, str]] = {}
-        """The reference as each metric needs it, or why there is none, by label."""
-        self._checkpoints: list[tuple[int, States]] = []  # kept only where the reference comes last
+        self._reference = self._elsewhere
+        self._checkpoints: list[_Checkpoint] = []  # kept only where the reference comes last
 
-    def add(self, epoch: int, states: npt.ArrayLike) -> dict[str, float]:
+    def add(self, epoch: int, states: npt.ArrayLike, *, step: int | None = None) -> dict[str, float]:
         """Take the states (trials, time, units) of a checkpoint; return what is known of them, by metric label.
 
-        Nothing is known yet for ``reference="final"``, and of the first checkpoint for ``"previous"``. States that
-        cannot be compared become a ``DissimilarityWarning`` and a NaN record with the reason.
+        Nothing is known yet for ``reference="final"``, and of the first checkpoint for ``"previous"``. What
+        cannot be compared is NaN, with a ``DissimilarityWarning`` and the reason in its record.
 
         Raises
         ------
         DynalignError
-            If a metric refuses the states of the first checkpoint although they are finite and change: its settings
-            and their shape do not go together, which is wrong before anything trained.
+            At the first checkpoint, if a metric can never compare states of this shape.
         """
-        current = self._reduced(np.asarray(states))
+        recorded = np.asarray(states)
+        try:
+            current = _Checkpoint(epoch, step, self._reduced(recorded))
+        except Exception as error:
+            current = _Checkpoint(epoch, step, reason=_why(error))
         if not self.started:
-            self._check(current)
-            self.started = True
-        if self.reference == "final":
-            self._checkpoints.append((epoch, current))
-            return {}
-        if self.reference == "initial" and self._states is None:
-            self._states = current
-        new = []
-        if self._states is not None:
-            new = [self._record(epoch, metric, self._against_reference(metric, current)) for metric in self.metrics]
-        if self.reference == "previous":
-            self._states, self._prepared = current, {}
-        self.records += new
-        return {record.metric: record.dissimilarity for record in new}
+            self._check(current, recorded)
+        return self._add(current)
 
-    def miss(self, epoch: int, reason: str) -> dict[str, float]:
-        """Note a checkpoint whose states could not be had; return NaN by metric label."""
-        new = [self._record(epoch, metric, Distance(math.nan, 0.0, reason)) for metric in self.metrics]
+    def add_failure(self, epoch: int, reason: str, *, step: int | None = None) -> dict[str, float]:
+        """Take note of a checkpoint whose states could not be recorded, and why."""
+        return self._add(_Checkpoint(epoch, step, reason=reason))
+
+    def _add(self, current: _Checkpoint) -> dict[str, float]:
+        self.started = True
+        if self.reference == "final":
+            self._checkpoints.append(current)
+            return {}
+        if self.reference == "initial" and self._reference is None:
+            self._reference = current
+        new = []
+        if self._reference is not None:
+            new = [self._record(metric, current, self._reference) for metric in self.metrics]
+        if self.reference == "previous":
+            self._reference = current
         self.records += new
         return {record.metric: record.dissimilarity for record in new}
 
     def finish(self) -> list[Record]:
         """Return all records; this is when those with ``reference="final"`` are made."""
-        if self.reference == "final" and self._checkpoints:
-            missed = [record for record in self.records if record.epoch not in dict(self._checkpoints)]
-            systems = dict(self._checkpoints)
-            last = self._checkpoints[-1][0]
-            pairs = [(epoch, last) for epoch in systems]
-            found = {metric.label: self._measured(metric, systems, pairs) for metric in self.metrics}
+        if self._checkpoints:
+            last = self._checkpoints[-1]
             self.records = [
-                *missed,
-                *(
-                    self._record(epoch, metric, found[metric.label][place])
-                    for place, epoch in enumerate(systems)
-                    for metric in self.metrics
-                ),
+                self._record(metric, checkpoint, last) for checkpoint in self._checkpoints for metric in self.metrics
             ]
         return self.records
-
-    def warn(self, message: str) -> None:
-        """Say what was lost; training goes on."""
-        warnings.warn(message, DissimilarityWarning, stacklevel=2)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a resumed tracker needs, in plain containers and tensors."""
         return {
             "records": [asdict(record) for record in self.records],
             "started": self.started,
-            "reference": None if self._states is None else _tensor(self._states),
-            "checkpoints": [(epoch, _tensor(states)) for epoch, states in self._checkpoints],
+            "reference": None if self._reference is None else self._reference.state_dict(),
+            "checkpoints": [checkpoint.state_dict() for checkpoint in self._checkpoints],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         self.records = [Record(**record) for record in state["records"]]
         self.started = state["started"]
-        self._states, self._prepared = None if state["reference"] is None else state["reference"].numpy(), {}
-        self._checkpoints = [(epoch, tensor.numpy()) for epoch, tensor in state["checkpoints"]]
+        self._reference = None if state["reference"] is None else _Checkpoint.from_state_dict(state["reference"])
+        self._checkpoints = [_Checkpoint.from_state_dict(checkpoint) for checkpoint in state["checkpoints"]]
 
-    def _check(self, states: States) -> None:
-        if not np.isfinite(states).all() or np.ptp(states) == 0:
-            return  # no fault of the settings
-        if self.basis == "common":
-            states = reduce_units([states, states], components=self.components, basis="common")[0]
+    def _check(self, current: _Checkpoint, recorded: States) -> None:
+        """Raise if a metric could compare no states of this shape; leave states that are only bad ones to be noted.
+
+        Whether it is the states or the settings is told by noise, which has nothing wrong but its shape.
+        """
+        noise = _Checkpoint(current.epoch)
         for metric in self.metrics:
-            metric.prepare(states)
+            if not self._refusal(metric, current):
+                continue
+            if noise.states is None:
+                noise.states = self._reduced(np.random.default_rng(0).normal(size=recorded.shape))
+            reason = self._refusal(metric, noise)
+            if reason:
+                raise DynalignError(reason)
+
+    def _refusal(self, metric: Metric, current: _Checkpoint) -> str:
+        """Return why a metric cannot compare a first checkpoint, as far as can be told without measuring it twice."""
+        if self._elsewhere is not None:
+            return self._compare(metric, current, self._elsewhere).reason
+        try:
+            self._prepare(metric, current, current)
+        except Exception as error:
+            return _why(error)
+        return ""
 
     def _reduced(self, states: States) -> States:
-        """Reduce at once where that needs no other system; what is not finite is left for metrics to refuse."""
-        if self.basis == "common" or not np.isfinite(states).all():
+        """Reduce at once where that needs no other system."""
+        if self.basis == "common" or states.ndim != 3:  # a metric says what is wrong with other shapes
             return states
         return reduce_units([states], components=self.components)[0]
 
-    def _against_reference(self, metric: Metric, current: States) -> Distance:
-        assert self._states is not None
-        if self.basis == "common":
-            return self._measured(metric, {0: current, 1: self._states}, [(0, 1)])[0]
-        if metric.label not in self._prepared:
-            states = self._states
-            self._prepared[metric.label] = attempt(lambda: metric.prepare(states, where="the reference"))
-        ready, refused = self._prepared[metric.label]
-        if refused:
-            return Distance(math.nan, 0.0, refused)
-        return measure(metric, {"x": current}, [("x", "reference")], prepared={"reference": ready})[0]
+    def _prepare(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> dict[str, Any]:
+        if self.basis == "own":
+            return {where: x.prepare(metric, where) for where, x in zip(_PAIR, (current, reference), strict=True)}
+        if current.states is None or reference.states is None:
+            raise DynalignError(current.reason or reference.reason)
+        both = reduce_units([current.states, reference.states], components=self.components, basis="common")
+        return {where: metric.prepare(x, where=where) for where, x in zip(_PAIR, both, strict=True)}
 
-    def _measured(self, metric: Metric, systems: Mapping[int, States], pairs: list[tuple[int, int]]) -> list[Distance]:
-        return measure_reduced(metric, systems, pairs, components=self.components, basis=self.basis)
+    def _compare(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> Distance:
+        """Measure one pair; the reference is prepared once, unless each pair has a basis of its own."""
+        start = time.perf_counter()
+        try:
+            ready = self._prepare(metric, current, reference)
+        except Exception as error:
+            return Distance(math.nan, time.perf_counter() - start, _why(error))
+        found = measure(metric, {}, [_PAIR], prepared=ready)[0]
+        return found._replace(seconds=time.perf_counter() - start)
 
-    def _record(self, epoch: int, metric: Metric, distance: Distance) -> Record:
-        if distance.reason:
-            self.warn(f"No {metric.label} at epoch {epoch}: {distance.reason}")
-        return Record(epoch, metric.label, *distance)
+    def _record(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> Record:
+        found = self._compare(metric, current, reference)
+        if found.reason:
+            message = f"No {metric.label} at epoch {current.epoch}: {found.reason}"
+            warnings.warn(message, DissimilarityWarning, stacklevel=4)
+        return Record(current.epoch, metric.label, found.value, found.seconds, found.reason, current.step)
 
 
-def _tensor(states: States) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(states))
+def _why(error: Exception) -> str:
+    """Return the reason of a record: a sentence if the error is one, whatever a metric of someone else may raise."""
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
