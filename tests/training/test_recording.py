@@ -162,7 +162,7 @@ def test_a_submodule_that_is_not_there_or_does_not_run() -> None:
 
 @pytest.mark.parametrize("name", ["part", "_orig_mod.part"])
 def test_a_graph_that_was_compiled_before_anybody_looked(name: str) -> None:
-    module = Around(nn.GRU(UNITS, UNITS, batch_first=True)).eval()
+    module = Around(nn.Linear(UNITS, UNITS)).eval()  # recurrent ones torch does not compile
     expected = record(module)
     compiled = torch.compile(module, backend="eager")
     with torch.no_grad():
