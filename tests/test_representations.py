@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ortho_group
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Procrustes
+from dynalign.metrics import CKA, DSA, Procrustes, SoftMatching
 from dynalign.representations import Representation, reduce_units
 from dynalign.tasks import PerceptualDecision
 
@@ -53,6 +53,19 @@ def test_what_a_task_does_not_have_is_refused(arguments: dict, message: str) -> 
     Representation().check(TASK)
     with pytest.raises(DynalignError, match=message):
         Representation(**arguments).check(TASK)
+
+
+def test_metrics_that_can_see_nothing_of_this_shape_are_refused() -> None:
+    see = Representation(trials=10)
+    see.check_metrics([CKA(), DSA()], TASK, 64)
+    with pytest.raises(
+        DynalignError, match=r"^DSA\(n_delays=120\): the recording has 100 time steps per trial, too few"
+    ):
+        see.check_metrics([CKA(), DSA(n_delays=120)], TASK, 64)
+    with pytest.raises(DynalignError, match=r"rank=20 exceeds the 10 dimensions of the recording's delay embedding"):
+        see.check_metrics([DSA()], TASK, 1)
+    with pytest.raises(DynalignError, match="looks at single units"):
+        see.check_metrics([SoftMatching()], TASK, 64)
 
 
 def test_components_hold_the_most_variance_and_ignore_rotation() -> None:

@@ -89,6 +89,22 @@ class Representation:
         probe = self.probe(task)
         self.cut(probe.inputs, probe)
 
+    def check_metrics(self, metrics: Sequence[Metric], task: Task, units: int) -> None:
+        """Refuse metrics that can compare no states of the shape that this gives of a network with so many units.
+
+        Raises
+        ------
+        DynalignError
+            Saying what a metric needs; noise of that shape, which has nothing else wrong with it, was refused.
+        """
+        check_components(metrics, self.components)
+        probe = self.probe(task)
+        shape = (*self.cut(probe.inputs, probe).shape[:2], units)
+        noise = np.random.default_rng(0).normal(size=shape)
+        (seen,) = self.reduce([noise])
+        for metric in metrics:
+            _check_shape(metric, seen)
+
     def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).
 
@@ -194,6 +210,13 @@ def reduce_units(
     if len(sizes) > 1:
         raise DynalignError(f"basis=common needs networks with equally many units, not {sizes}; use basis=own.")
     return [_project(states, systems, components) for states in systems]
+
+
+def _check_shape(metric: Metric, noise: States) -> None:
+    try:
+        metric.prepare(noise, where="the recording")
+    except DynalignError as error:
+        raise DynalignError(f"{metric.label}: {error}") from None
 
 
 def measure_reduced(

@@ -77,6 +77,8 @@ def test_bad_configs(tmp_path: Path, override: str, message: str | None) -> None
     [
         (["perturbation=representation", "noise=2"], "noise=2 is too large"),
         (["perturbation=recurrent", "noise=0.1", "model=mamba"], "has no meaning for"),
+        (["metric=[cka,dsa_study]"], "the recording has 100 time steps per trial, too few for n_delays=33"),
+        (["representation.period=delay", "representation.rule=basic"], "period=delay is empty"),
         (
             ["trainer.checkpoint_every=2", "callbacks.dissimilarity.every_n_epochs=3"],
             "multiple of .*checkpoint_every=2",

@@ -78,7 +78,9 @@ def test_the_same_again_measures_nothing_and_says_the_same(sweep: Ran) -> None:
         "testcase=families,composition", "seed=0,1", "logger=none",
     )  # fmt: skip
     assert again.code == 0, again.output
-    assert {json.loads((again.folder / str(job) / "result.json").read_text())["status"] for job in range(8)} == {"found"}
+    assert {json.loads((again.folder / str(job) / "result.json").read_text())["status"] for job in range(8)} == {
+        "found"
+    }
     first, second = (pd.read_csv(ran.folder / "leaderboard.csv") for ran in (sweep, again))
     pd.testing.assert_frame_equal(first, second)
 

@@ -19,9 +19,8 @@ from dynalign.loggers import RunLogger
 from dynalign.metrics import Metric
 from dynalign.networks import Network, build_network
 from dynalign.perturbations import Perturbation
-from dynalign.representations import Representation, check_components
+from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
-from dynalign.tasks import Task
 from dynalign.training import REFERENCES, RunSpec
 
 NAMELESS = ("metric", "logger", "store", "experiment", "objective", "hydra")
@@ -96,7 +95,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     perturbation: Perturbation = build("perturbation", plain["perturbation"], aliases)
     metrics = build_metrics(plain.get("metric") or {})
     spec = _spec(plain, perturbation, aliases, config.model)
-    representation = _representation(plain["representation"], perturbation, metrics, spec.network.task, aliases)
+    representation = _representation(plain["representation"], perturbation, metrics, spec.network, aliases)
     store = store_of(plain, settings)
     return Job(
         plain=plain,
@@ -177,15 +176,15 @@ def _representation(
     node: Mapping[str, Any],
     perturbation: Perturbation,
     metrics: Sequence[Metric],
-    task: Task,
+    network: Network,
     aliases: Mapping[str, str],
 ) -> Representation:
     representation: Representation = build("representation", node, aliases)
     if not perturbation.acts_on_network:
         representation = replace(representation, noise=perturbation.std)
     try:
-        check_components(metrics, representation.components)
-        representation.check(task)
+        representation.check(network.task)
+        representation.check_metrics(metrics, network.task, network.model.n_states)
     except DynalignError as error:
         raise DynalignError(located("representation", node, str(error))) from None
     return representation
