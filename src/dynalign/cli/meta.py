@@ -14,8 +14,10 @@ _PACKAGES = ("dynalign", "torch", "pytorch-lightning", "hydra-core", "numpy", "s
 
 def meta() -> dict[str, str]:
     """Return the command that was typed, the date, and versions, by name."""
+    script = Path(sys.argv[0]).name
+    command = f"python {script}" if script.endswith(".py") else script  # that of the package is two words
     return {
-        "command": "python " + shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join([command, shlex.join(sys.argv[1:])]).strip(),
         "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "python": platform.python_version(),
         **{package: version(package) for package in _PACKAGES},
