@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import dynalign.metrics
@@ -21,7 +23,12 @@ def every(name: str) -> list[Any]:
 
 
 def public() -> set[type[Metric]]:
-    """Return the metrics that the package offers, but for its wrapper of another package, tested on its own."""
-    named = [getattr(dynalign.metrics, name) for name in dynalign.metrics.__all__]
-    metrics = {each for each in named if isinstance(each, type) and issubclass(each, Metric)}
-    return metrics - {Metric, DSAMetric}
+    """Return the metrics of the package, but for its wrapper of another package, which has tests of its own."""
+    for module in iter_modules(dynalign.metrics.__path__):
+        import_module(f"dynalign.metrics.{module.name}")
+    found, new = set(), {Metric}
+    while new:
+        new = {each for kind in new for each in kind.__subclasses__()} - found
+        found |= new
+    mine = {each for each in found if each.__module__.startswith("dynalign.") and not inspect.isabstract(each)}
+    return mine - {DSAMetric}
