@@ -63,7 +63,8 @@ class Run:
     config : dict
         What determined the network, in plain numbers, text, lists and mappings.
     history : DataFrame
-        One row per checkpoint: epoch, step, phase, train_loss, val_loss, accuracy, chance_accuracy.
+        One row per checkpoint: epoch, step, phase, train_loss, val_loss, accuracy, chance_accuracy; and
+        the accuracy on every rule of the curriculum, as ``accuracy/<rule>``.
     seconds : float
         What training took.
     """

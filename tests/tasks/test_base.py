@@ -69,13 +69,13 @@ def test_periods_and_rules_are_the_tasks_own() -> None:
 
 
 def test_accuracy_is_that_of_the_period_in_which_the_answer_is_due() -> None:
-    batch = to_batch(TASK.trials(9, "same", np.random.default_rng(0), balanced=True))
+    batch = to_batch(TASK.trials(9, "same", np.random.default_rng(0), balanced=True), rule="same")
     model = LeakyRNN(n_inputs=5, n_actions=3, hidden=4)
-    module = TaskModule(model, InputNoise(), learning_rate=0.01, weight_decay=0)
+    module = TaskModule(model, InputNoise(), learning_rate=0.01, weight_decay=0, target="same")
 
     def score(logits: torch.Tensor) -> float:
         module._logits = lambda *_: logits
-        return module.score(batch).accuracy
+        return module.score(batch)["accuracy"]
 
     right = torch.nn.functional.one_hot(batch.targets.clamp(min=0), 3) * 9.0
     assert score(right) == 1

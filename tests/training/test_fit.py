@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import pytorch_lightning as pl
@@ -19,8 +20,17 @@ from dynalign.metrics import CKA
 from dynalign.models import LeakyRNN
 from dynalign.perturbations import InputNoise, RecurrentNoise
 from dynalign.tasks import GoNogo, PerceptualDecision
-from dynalign.training import Curriculum, DissimilarityCallback, DissimilarityWarning, Training, decisions, fit
+from dynalign.training import (
+    Curriculum,
+    DissimilarityCallback,
+    DissimilarityWarning,
+    TaskModule,
+    Training,
+    decisions,
+    fit,
+)
 from dynalign.training.checkpoints import CheckpointCallback
+from dynalign.training.data import to_batch
 
 TIMING = {
     "train": {"fixation": [40, 60], "stimulus": [100, 200], "delay": [40, 60], "decision": 60},
@@ -49,9 +59,36 @@ def test_history_and_weights_of_every_epoch(tmp_path: Path) -> None:
     assert history["step"].tolist() == [0, 3, 6, 9, 12, 15, 18]
     assert history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
     assert history[["val_loss", "accuracy", "chance_accuracy"]].notna().all().all()
+    assert [name for name in history if "/" in name] == ["accuracy/basic", "accuracy/delay_anti"]
+    pd.testing.assert_series_equal(history["accuracy"], history["accuracy/delay_anti"], check_names=False)
     for name, value in weights(tmp_path, 6).items():
         torch.testing.assert_close(value, model.state_dict()[name])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["weights"]  # what resuming needs is gone
+
+
+def test_every_rule_is_asked_and_the_loss_is_that_of_the_phase(tmp_path: Path) -> None:
+    model, history = train(tmp_path, Curriculum("both", pretrain=["basic", "anti"], train=["delay_anti"]))
+    noise, last = InputNoise(0.1), history.iloc[-1]
+
+    def scores(rules: tuple[str, ...]) -> dict[str, dict[str, float]]:
+        module = TaskModule(model, noise, learning_rate=1, weight_decay=0, decision_weight=0.5, rules=rules)
+        trials = {
+            rule: TASK.trials(40, rule, np.random.default_rng(TRAINING.validation_seed), "test", balanced=True)
+            for rule in ("basic", "anti", "delay_anti")
+        }
+        return {rule: module.score(to_batch(each, rule=rule)) for rule, each in trials.items()}
+
+    found = scores(("delay_anti",))
+    for rule, score in found.items():
+        assert last[f"accuracy/{rule}"] == score[f"accuracy/{rule}"]
+    assert last["val_loss"] == pytest.approx(found["delay_anti"]["val_loss"], rel=1e-5)
+    assert [rule for rule, score in found.items() if "val_loss" in score] == ["delay_anti"]
+    # In pretraining, the loss is the mean over both rules; before it, of the network as it was.
+    before = weights(tmp_path, 3)
+    model.load_state_dict(before)
+    both = scores(("basic", "anti"))
+    mean = (both["basic"]["val_loss"] + both["anti"]["val_loss"]) / 2
+    assert history["val_loss"][3] == pytest.approx(mean, rel=1e-5)
 
 
 def test_freezing_leaves_all_but_the_input_weights(tmp_path: Path) -> None:

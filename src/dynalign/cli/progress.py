@@ -68,5 +68,9 @@ class _Advance(CheckpointCallback):
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:  # noqa: ARG002
         metrics = trainer.callback_metrics
         shown = [f"accuracy {metrics['accuracy'].item():.2f}"] if "accuracy" in metrics else []
-        shown += [f"{name.split('/')[-1]} {value.item():.2f}" for name, value in metrics.items() if "/" in name]
+        shown += [
+            f"{name.split('/')[-1]} {value.item():.2f}"
+            for name, value in metrics.items()
+            if name.startswith("dissimilarity/")
+        ]
         self._progress.update(self._task, note="  ".join(shown))

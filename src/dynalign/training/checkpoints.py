@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytorch_lightning as pl
 import torch
 
@@ -112,6 +113,14 @@ class CheckpointCallback(pl.Callback):
         self._step, self._moved = step, False
 
 
+_VALIDATED = ("val_loss", "accuracy", "chance_accuracy")
+
+
+def _in_order(name: str) -> tuple[bool, int]:
+    """Sort what is always there before the accuracies of single rules, which keep their order."""
+    return "/" in name, 0 if "/" in name else _VALIDATED.index(name)
+
+
 class History(CheckpointCallback):
     """One row per checkpoint: losses and accuracies, logged and kept."""
 
@@ -134,12 +143,13 @@ class History(CheckpointCallback):
         assert isinstance(module, TaskModule)
         known = trainer.callback_metrics
         if epoch > 0 and self._validated == step:
-            values = {name: known[name].item() for name in ("val_loss", "accuracy", "chance_accuracy")}
+            values = {name: value.item() for name, value in known.items() if name.startswith(_VALIDATED)}
         else:
             data: Any = trainer.datamodule  # type: ignore[attr-defined]
             with observing(module):
-                score = module.score(module.transfer_batch_to_device(data.validation, module.device, 0))
-            values = {"val_loss": score.loss, "accuracy": score.accuracy, "chance_accuracy": score.chance_accuracy}
+                scores = [module.score(module.transfer_batch_to_device(b, module.device, 0)) for b in data.validation]
+            values = {str(name): float(value) for name, value in pd.DataFrame(scores).mean().items()}
+        values = {name: values[name] for name in sorted(values, key=_in_order)}
         # Of an epoch that was broken off Lightning knows no mean.
         train_loss = known["train_loss"].item() if epoch > 0 and "train_loss" in known else math.nan
         self.rows.append({"epoch": epoch, "step": step, "phase": self.phase, "train_loss": train_loss, **values})

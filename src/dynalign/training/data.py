@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +23,12 @@ class Batch(NamedTuple):
     answer: Tensor
     has_answer: Tensor
     number: int
+    rule: str = ""
+    """Of all its trials, in validation."""
 
 
-def to_batch(trials: Trials, number: int = 0) -> Batch:
-    """Turn trials into tensors; ``number`` counts within the epoch."""
+def to_batch(trials: Trials, number: int = 0, rule: str = "") -> Batch:
+    """Turn trials into tensors; ``number`` counts within the epoch, ``rule`` is that of all trials, if it is one."""
     return Batch(
         inputs=torch.from_numpy(trials.inputs),
         targets=torch.from_numpy(trials.targets),
@@ -34,6 +36,7 @@ def to_batch(trials: Trials, number: int = 0) -> Batch:
         answer=torch.from_numpy(trials.answer),
         has_answer=torch.from_numpy(trials.has_answer),
         number=number,
+        rule=rule,
     )
 
 
@@ -64,10 +67,11 @@ class TaskData(pl.LightningDataModule):
     task : Task
     rules : tuple of str
         Rules of the phase, interleaved trial by trial.
-    target : str
-        Rule on which validation asks, that of the whole curriculum.
+    asked : sequence of str
+        Rules on which validation asks, those of the whole curriculum.
     batch_size, batches_per_epoch : int
     validation_trials : int
+        Of each rule.
     seed : int
         Seed of the training trials; together with ``phase``, which tells the phases of a run apart.
     validation_seed : int
@@ -78,7 +82,7 @@ class TaskData(pl.LightningDataModule):
         self,
         task: Task,
         rules: tuple[str, ...],
-        target: str,
+        asked: Sequence[str],
         *,
         batch_size: int,
         batches_per_epoch: int,
@@ -91,8 +95,11 @@ class TaskData(pl.LightningDataModule):
         self.task, self.rules = task, rules
         self.batch_size, self.batches_per_epoch = batch_size, batches_per_epoch
         self.seed, self.phase = seed, phase
-        rng = np.random.default_rng(validation_seed)
-        self.validation = to_batch(task.trials(validation_trials, target, rng, split="test", balanced=True))
+        self.validation = []
+        for rule in asked:
+            rng = np.random.default_rng(validation_seed)
+            trials = task.trials(validation_trials, rule, rng, split="test", balanced=True)
+            self.validation.append(to_batch(trials, rule=rule))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the current epoch; Lightning asks anew every epoch."""
@@ -102,5 +109,5 @@ class TaskData(pl.LightningDataModule):
         return DataLoader(dataset, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return the fixed validation set, as one batch."""
-        return DataLoader([self.validation], batch_size=None)  # type: ignore[arg-type]
+        """Return the fixed validation set, a batch per rule."""
+        return DataLoader(self.validation, batch_size=None)  # type: ignore[arg-type]

@@ -118,9 +118,11 @@ def fit(
     Returns
     -------
     list of dict
-        Keys epoch, step, phase, train_loss, val_loss, accuracy, chance_accuracy.
+        Keys epoch, step, phase, train_loss, val_loss (on the rules of the phase), accuracy and chance_accuracy (on the
+        target), and ``accuracy/<rule>`` of every rule that the curriculum trains or ends on.
     """
     phases = curriculum.phases()
+    asked = list(dict.fromkeys([*(rule for phase in phases for rule in phase.rules), target]))
     history = History(phases[0].name if phases else "untrained", training.checkpoint_every)
     weights = WeightsHistory(folder, training.checkpoint_every)
     kept = [*(callback for callback in callbacks if isinstance(callback, CheckpointCallback)), history, weights]
@@ -143,12 +145,14 @@ def fit(
             decision_weight=training.decision_weight,
             annealing_epochs=training.epochs if training.schedule == "cosine" else None,
             frozen=phase.frozen,
+            rules=phase.rules,
+            target=target,
             seed=(seed, number),
         )
         data = TaskData(
             task,
             phase.rules,
-            target,
+            asked,
             batch_size=training.batch_size,
             batches_per_epoch=training.batches_per_epoch,
             validation_trials=training.validation_trials,
@@ -256,12 +260,13 @@ def _look_at_untrained(
         learning_rate=training.learning_rate,
         weight_decay=0.0,
         decision_weight=training.decision_weight,
+        target=target,
         seed=(seed,),
     )
     data = TaskData(
         task,
         (target,),
-        target,
+        (target,),
         batch_size=1,
         batches_per_epoch=1,
         validation_trials=training.validation_trials,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -15,14 +15,6 @@ from dynalign.networks import VALIDATION, run_under
 from dynalign.perturbations import Perturbation
 from dynalign.tasks import IGNORE
 from dynalign.training.data import Batch
-
-
-class Score(NamedTuple):
-    """What a network makes of a set of trials."""
-
-    loss: float
-    accuracy: float
-    chance_accuracy: float
 
 
 def decisions(logits: Tensor, decision: Tensor) -> Tensor:
@@ -80,6 +72,10 @@ class TaskModule(pl.LightningModule):
         Epochs over which the learning rate falls to 0 along a cosine; constant if not given.
     frozen : bool
         Whether only the model's input weights learn.
+    rules : sequence of str
+        Those that are trained, on which the loss is validated.
+    target : str
+        The rule on which the accuracy of the whole curriculum is measured.
     seed : tuple of int
         Seeds the noise, together with epoch and batch.
     """
@@ -94,6 +90,8 @@ class TaskModule(pl.LightningModule):
         decision_weight: float | None = None,
         annealing_epochs: int | None = None,
         frozen: bool = False,
+        rules: Sequence[str] = (),
+        target: str = "",
         seed: tuple[int, ...] = (0,),
     ) -> None:
         super().__init__()
@@ -101,6 +99,7 @@ class TaskModule(pl.LightningModule):
         self.perturbation = perturbation
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
         self.decision_weight, self.annealing_epochs = decision_weight, annealing_epochs
+        self.rules, self.target = tuple(rules), target
         for parameter in model.parameters():
             parameter.requires_grad_(not frozen)
         for weights in model.input_parameters():
@@ -117,26 +116,28 @@ class TaskModule(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Score the fixed validation set."""
-        score = self.score(batch)
-        values = {
-            "val_loss": score.loss,
-            "accuracy": score.accuracy,
-            "chance_accuracy": score.chance_accuracy,
-        }
-        self.log_dict(values, logger=False, batch_size=len(batch.answer))
+        """Score the validation set of one rule; Lightning takes the mean of what several rules have."""
+        self.log_dict(self.score(batch), logger=False, batch_size=len(batch.answer))
 
     @torch.no_grad()
-    def score(self, batch: Batch) -> Score:
-        """Return loss and accuracies on a set of trials, under noise that is the same at every call."""
+    def score(self, batch: Batch) -> dict[str, float]:
+        """Return what a network makes of the trials of one rule, under noise that is the same at every call.
+
+        Returns
+        -------
+        dict
+            ``accuracy/<rule>``; ``val_loss`` if the rule is one of those that are trained, or none is; ``accuracy`` and
+            ``chance_accuracy`` (on trials without an answer) if it is the target.
+        """
         logits = self._logits(batch.inputs, (VALIDATION,))
-        loss = task_loss(logits, batch, self.decision_weight)
         right = (decisions(logits, batch.decision) == batch.answer).double()
-        return Score(
-            loss=loss.item(),
-            accuracy=right[batch.has_answer].mean().item(),
-            chance_accuracy=right[~batch.has_answer].mean().item(),
-        )
+        accuracy = right[batch.has_answer].mean().item()
+        values = {f"accuracy/{batch.rule}": accuracy}
+        if batch.rule in self.rules or not self.rules:
+            values["val_loss"] = task_loss(logits, batch, self.decision_weight).item()
+        if batch.rule == self.target:
+            values |= {"accuracy": accuracy, "chance_accuracy": right[~batch.has_answer].mean().item()}
+        return values
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Adam over the parameters that learn, with its learning rate's course."""
