@@ -31,7 +31,7 @@ test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 format: $(READY_TEST) ## rewrite the source in the project's style
 	$(BIN)/ruff check --fix .

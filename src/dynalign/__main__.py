@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 
 from dynalign import __version__
 from dynalign.errors import suggestion
@@ -43,7 +42,6 @@ def main() -> None:
         if package == "dynalign":
             raise
         sys.exit(f"Error: dynalign {name} needs the package {package}; pip install 'dynalign[train]' brings it.")
-    sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies beside its config; it hides nothing of ours
     sys.argv = [f"dynalign {name}", *overrides]
     command.main()
 

@@ -14,8 +14,13 @@ class DynalignError(ValueError):
     """
 
 
-def suggestion(word: object, known: Iterable[str]) -> str:
-    """Return the end of a sentence about a misspelt word: the nearest known one, or all of them."""
+class DamagedError(DynalignError):
+    """Raised where what is kept on disk cannot be read; that is no property of the systems that are compared."""
+
+
+def suggestion(word: object, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
+    """Return the end of a sentence about a misspelt word: the nearest known one, or those to be listed (all)."""
     names = list(known)
     near = difflib.get_close_matches(str(word), names, n=1)
-    return f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(names))}."
+    shown = sorted(names if listed is None else listed)
+    return f"did you mean {near[0]}?" if near else f"there is {', '.join(shown)}."

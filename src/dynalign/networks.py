@@ -14,7 +14,7 @@ from torch import Tensor
 import dynalign.models
 import dynalign.perturbations
 import dynalign.tasks
-from dynalign.errors import DynalignError
+from dynalign.errors import DamagedError, DynalignError
 from dynalign.identity import target_of
 from dynalign.models import Output, SequenceModel
 from dynalign.perturbations import InputNoise, Perturbation
@@ -77,6 +77,9 @@ def build_network(config: Mapping[str, Any], key: str, *, classes: Iterable[type
     DynalignError
         For a class that is not among them.
     """
+    missing = [name for name in ("task", "model", "perturbation", "seed") if name not in config]
+    if missing:
+        raise DamagedError(f"The config of run {key} lacks {', '.join(missing)}, so its network cannot be built.")
     known = {target_of(kind): kind for kind in (*_own(), *classes)}
     task: Task = _make(config["task"], known)
     model: SequenceModel = _make(

@@ -225,46 +225,46 @@ class Sweep:
         usual = [name for name in BASE_FACTORS if any(name in result.factors for result in self.finished)]
         return [*usual, *(name for name in self.factors if name not in usual)]
 
-    def names(self) -> dict[str, str]:
-        """Return what runs are called within this sweep, by their full names: only what varies is told."""
-        runs = {result.name: result for result in self.finished}
-        if len(runs) == 1:
-            return {name: name for name in runs}
-        told = self.factors
-        return {name: name_of(result.factors, told) for name, result in runs.items()}
+    def name_of(self, result: Result) -> str:
+        """Return what a run is called within this sweep: only what varies is told, or all if nothing does.
+
+        Two networks of one name, which only a config that changed in between can make, are told apart by their keys.
+        """
+        name = name_of(result.factors, self.factors) if self.factors else result.name
+        keys = {each.key for each in self.finished if each.name == result.name}
+        return f"{name} [{result.key[:8]}]" if len(keys) > 1 else name
 
     def runs(self) -> pd.DataFrame:
         """Return a row per run: its name, its factors, what there is to say of it, and how it ended.
 
         Jobs that measured one network by several metrics are one run.
         """
-        names = self.names()
         rows: dict[str, dict[str, Any]] = {}
         for result in self.finished:
+            name = self.name_of(result)
             row = {
-                "run": names[result.name],
+                "run": name,
                 **{name: _cell(result.factors.get(name)) for name in self.columns},
                 **result.facts,
                 "status": result.status,
                 "seconds": result.seconds,
                 "key": result.key,
             }
-            known = rows.setdefault(result.name, row)
+            known = rows.setdefault(name, row)
             if known is not row:
                 known["seconds"] += result.seconds
         return pd.DataFrame(list(rows.values()))
 
     def table(self) -> pd.DataFrame:
         """Return the numbers of all jobs, tidy: one row per number, each once."""
-        names = self.names()
         parts = []
         for result in self.finished:
             part = result.rows()
             if not len(part):
                 continue
             if "run" in part:
-                known = {name: _cell(result.factors.get(name)) for name in self.columns}
-                part = labelled(part[[*NUMBERS]], names[result.name], known)
+                known = {name: result.factors.get(name) for name in self.columns}
+                part = labelled(part[[*NUMBERS]], self.name_of(result), known)
             parts.append(part)
         if not parts:
             return pd.DataFrame()
@@ -277,7 +277,7 @@ def labelled(numbers: pd.DataFrame, run: str, factors: Mapping[str, Any]) -> pd.
 
     A factor of the name of a column of ``NUMBERS`` (the reference) is told by that column already.
     """
-    labels = {"run": run, **{name: value for name, value in factors.items() if name not in NUMBERS}}
+    labels = {"run": run, **{name: _cell(value) for name, value in factors.items() if name not in NUMBERS}}
     first, *rest = NUMBERS
     return numbers.assign(**labels)[[first, *labels, *rest]]
 
@@ -304,7 +304,10 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
             continue
         place = folder / pointer["folder"]
         result = read_result(place)
-        if result is None or result.sweep != identity or result.number != number or result.status == RUNNING:
+        if result is not None and result.sweep != identity:
+            reason = "Its folder was used again by a later sweep."
+            yield Result(command, number, pointer["overrides"], identity, MISSING, reason, folder=place)
+        elif result is None or result.number != number or result.status == RUNNING:
             reason = "It was killed before it could say how it ended."
             yield Result(command, number, pointer["overrides"], identity, KILLED, reason, folder=place)
         else:

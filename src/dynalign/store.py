@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from filelock import FileLock
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DamagedError, DynalignError
 from dynalign.identity import KEY_LENGTH, key_of
 
 Weights = dict[str, torch.Tensor]
@@ -86,13 +86,15 @@ class Run:
         Raises
         ------
         DynalignError
-            If there is no such checkpoint, or its file cannot be read.
+            If there is no such checkpoint.
+        DamagedError
+            If its file is missing or cannot be read.
         """
+        if epoch not in self.epochs:
+            raise DynalignError(f"Run {self.key} has no checkpoint {epoch}; it has {self.epochs}.")
         path = weights_file(self.folder, epoch)
         try:
             weights: Weights = torch.load(path, weights_only=True, map_location="cpu")
-        except FileNotFoundError as error:
-            raise DynalignError(f"Run {self.key} has no checkpoint {epoch}; it has {self.epochs}.") from error
         except Exception as error:
             raise _damaged(path, error) from error
         return weights
@@ -108,7 +110,7 @@ class RunStore:
 
     Parameters
     ----------
-    root : Path
+    root : Path or str
         Made when it does not exist.
 
     Raises
@@ -117,8 +119,8 @@ class RunStore:
         If the folder cannot be made or written to.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path | str) -> None:
+        self.root = root = Path(root)
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -152,12 +154,14 @@ class RunStore:
 
     def _read(self, folder: Path) -> Run:
         facts, config = read_json(folder / "run.json"), read_json(folder / "config.json")
-        if not isinstance(facts, dict) or not isinstance(config, dict) or "seconds" not in facts:
+        if not isinstance(facts, dict) or not isinstance(config, dict) or not config or "seconds" not in facts:
             raise _damaged(folder, "run.json or config.json is missing or cannot be read")
         try:
             history = pd.read_csv(folder / "history.csv")
         except (OSError, ValueError) as error:
             raise _damaged(folder / "history.csv", error) from error
+        if not len(history) or not {"epoch", "accuracy"} <= set(history):
+            raise _damaged(folder / "history.csv", "it has no checkpoints")
         return Run(folder.name, folder, config, history, float(facts["seconds"]))
 
     @contextmanager
@@ -225,8 +229,8 @@ def _read_measurements(path: Path) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _damaged(path: Path, why: object) -> DynalignError:
-    return DynalignError(
+def _damaged(path: Path, why: object) -> DamagedError:
+    return DamagedError(
         f"The stored {path} cannot be read ({str(why).splitlines()[0]}); delete its run's folder, and it is computed "
         "again."
     )

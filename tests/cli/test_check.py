@@ -35,6 +35,17 @@ from dynalign.errors import DynalignError
         (["task=true"], "task=true is no choice; there is gonogo, pdm"),
         (["testcase=noise"], "testcase is no choice of train; there is callbacks, "),
         (["~modl"], "no setting modl in train.yaml; did you mean model"),
+        (["~noise"], "train.yaml needs noise; it cannot be deleted"),
+        (["~model"], "train needs a model; there is gru, mamba, rnn"),
+        (["+foo=1"], "There is no setting foo in train.yaml; there is"),
+        (["+nosie=0.3"], "There is no setting nosie in train.yaml; did you mean noise"),
+        (["model=[]"], "model takes one name, not a list; there is gru, mamba, rnn"),
+        (["task=[pdm]"], "task takes one name, not a list"),
+        (["-m", "model=rnn,[]"], "model takes one name, not a list"),
+        (["-m", "seed=0,abc"], "seed=abc must be a whole number >= 0"),
+        (["-m", "noise=0,-1"], "noise=-1 is no standard deviation"),
+        (["noise=null"], "noise=null in the command line has the wrong type"),
+        (["curriculum.tarket=anti"], "There is no setting curriculum.tarket"),
         (["experiment=stdy"], "experiment=stdy is unknown; did you mean study"),
         (["hydra/launcher=jobl"], "hydra/launcher=jobl is unknown"),
         (["--config-dir=nowhere"], "--config-dir=nowhere is no folder"),
@@ -96,6 +107,21 @@ def test_jobs_are_known_beforehand(typed: list[str], jobs: int | None) -> None:
 )
 def test_what_may_be_switched_off(typed: str, given: list[str]) -> None:
     assert check_command_line([typed], CONF, "train").arguments == given
+
+
+def test_a_setting_that_its_file_leaves_out_can_be_set() -> None:
+    """``Curriculum`` has a target, which no file of a curriculum mentions."""
+    typed = check_command_line(["-m", "curriculum.target=anti,basic", "seed=0"], CONF, "train")
+    assert typed.arguments == ["-m", "++curriculum.target=anti,basic", "seed=0"]
+    assert typed.expected == [["++curriculum.target=anti", "seed=0"], ["++curriculum.target=basic", "seed=0"]]
+
+
+def test_a_file_that_hides_its_neighbours_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "metric").mkdir()
+    (tmp_path / "metric" / "mine.yaml").write_text("_target_: dynalign.metrics.CKA\n")
+    for choice in ("mine", "[mine,dsa]"):
+        with pytest.raises(DynalignError, match=r"does not begin with the line '# @package metric\.<its name>'"):
+            check_command_line([f"--config-dir={tmp_path}", f"metric={choice}"], CONF, "train")
 
 
 def test_folders_of_a_users_own(tmp_path: Path) -> None:

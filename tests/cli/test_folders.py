@@ -88,13 +88,20 @@ def test_single_runs_have_folders_of_their_own(place: Path) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_what_was_stopped_goes_on(tmp_path: Path, end: signal.Signals) -> None:
-    command = [sys.executable, str(ROOT / "train.py"), "-m", "seed=0,1", *QUICK, "hydra.sweep.dir=out"]
+    # The first job is soon done; the second one takes long enough to be stopped halfway.
+    swept = ["trainer.epochs=2,80", *(word for word in QUICK if not word.startswith("trainer.epochs"))]
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *swept, "hydra.sweep.dir=out"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     first, deadline = tmp_path / "out" / "0" / "result.json", time.monotonic() + 120
     while not (first.exists() and json.loads(first.read_text())["status"] == "trained"):
+        assert running.poll() is None, running.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    weights = tmp_path / "multirun" / "store"
+    while len(list(weights.glob("*.partial/weights/epoch-000[3-9].pt"))) == 0:
         assert running.poll() is None, running.stdout.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -107,6 +114,6 @@ def test_what_was_stopped_goes_on(tmp_path: Path, end: signal.Signals) -> None:
     again = type_in(tmp_path, "train.py", *command[2:])
     assert again.code == 0, again.output
     states = [json.loads((tmp_path / "out" / str(job) / "result.json").read_text())["status"] for job in (0, 1)]
-    assert states[0] == "from store"
+    assert states == ["from store", "resumed"]
     again.folder = tmp_path / "out"
-    assert told(again) == ({"rnn seed=0", "rnn seed=1"}, {"CKA"}, 1)
+    assert told(again) == ({"rnn trainer.epochs=2", "rnn trainer.epochs=80"}, {"CKA"}, 1)

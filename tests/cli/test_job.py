@@ -28,13 +28,13 @@ METRICS = {
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.hidden=abc", r"model.hidden='abc' in conf/model/rnn.yaml has the wrong type: .* integer"),
-        ("model.hidden=true", "model.hidden=true in conf/model/rnn.yaml has the wrong type: it must be a number"),
-        ("model.hidden=0.5", "model.hidden=0.5 in conf/model/rnn.yaml has the wrong type"),
+        ("model.hidden=abc", r"model.hidden='abc' in model/rnn.yaml has the wrong type: .* integer"),
+        ("model.hidden=true", "model.hidden=true in model/rnn.yaml has the wrong type: it must be a number"),
+        ("model.hidden=0.5", "model.hidden=0.5 in model/rnn.yaml has the wrong type"),
         ("model.hidden=0", "model.hidden=0 must be greater than 0"),
-        ("+model.hiden=3", r"model.hiden is no setting of LeakyRNN \(conf/model/rnn.yaml\); did you mean hidden\?"),
+        ("+model.hiden=3", r"model.hiden is no setting of LeakyRNN \(model/rnn.yaml\); did you mean hidden\?"),
         ("+model.seed=3", "model.seed follows from the rest of the config"),
-        ("+metric.cka.rank=3", r"metric.cka.rank is no setting of CKA \(conf/metric/cka.yaml\); there is bandwidth, "),
+        ("+metric.cka.rank=3", r"metric.cka.rank is no setting of CKA \(metric/cka.yaml\); there is bandwidth, "),
         ("model._target_=dynalign.models.LSTM", "model._target_=dynalign.models.LSTM .* cannot be imported"),
         ("representation.basis=mine", "representation.basis='mine' .* has the wrong type"),
         ("representation.period=cue", "representation.period=cue is no period"),
@@ -52,7 +52,11 @@ METRICS = {
         ("seed=-1", "seed=-1 must be a whole number"),
         ("seed=null", "seed=null must be a whole number"),
         ("store=null", "store must be a folder"),
-        ("reference=abc", "reference=abc: abc fits no finished run in .* Use initial, previous, final"),
+        ("reference=initail", r"reference=initail is unknown; did you mean initial\?"),
+        (
+            "reference=abc",
+            "reference=abc is unknown; use initial, previous, final, or the key of a run: abc fits no finished run",
+        ),
         ("reference=null", "reference must be initial, previous, final"),
         ("model.activation=rleu", "did you mean relu"),
         ("trainer.accelerator=gpu", "trainer.accelerator=gpu needs a GPU"),
@@ -163,7 +167,7 @@ def test_names_say_what_differs_from_the_defaults(tmp_path: Path) -> None:
     assert name(tmp_path, "task.cohs=[1,23]") == "rnn task.cohs=[1,23]"
     assert name(tmp_path, "task.cohs=[12,3]") == "rnn task.cohs=[12,3]"
     assert name(tmp_path, "perturbation.std=0.3") == "rnn perturbation.std=0.3"
-    assert name(tmp_path, "experiment=study").startswith("rnn callbacks=")
+    assert name(tmp_path, "experiment=study").startswith("rnn experiment=study")
     assert name(tmp_path, "reference=final") == "rnn reference=final"
 
 
@@ -201,16 +205,16 @@ def test_study_and_all_choices_build(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["metric.cka.kernel=3"], "metric.cka.kernel=3 in conf/metric/cka.yaml has the wrong type"),
+        (["metric.cka.kernel=3"], "metric.cka.kernel=3 in metric/cka.yaml has the wrong type"),
         (
             ["+metric.cka.kernal=rbf"],
-            "metric.cka.kernal is no setting of CKA .conf/metric/cka.yaml.; did you mean kernel",
+            "metric.cka.kernal is no setting of CKA .metric/cka.yaml.; did you mean kernel",
         ),
         (["testcase.noise.levels=[0.3,0.1]"], "must rise"),
         (["testcase.noise.families=[ring,lien]"], "no family lien"),
         (["testcase.composition.pairs_per_kind=0"], "pairs_per_kind=0 must be at least 1"),
         (["simulation.trials=0"], "trials >= 1"),
-        (["simulation.starts=same"], "simulation.starts='same' in conf/simulation/corrected.yaml has the wrong type"),
+        (["simulation.starts=same"], "simulation.starts='same' in simulation/corrected.yaml has the wrong type"),
         (["seed=-1"], "seed=-1 must be a whole number >= 0"),
         (["seed=0.5"], "seed=0.5 must be a whole number"),
         (["limit=0"], "limit=0 must be a number of seconds above 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,10 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dynalign.cli.schema import join
+from dynalign.cli.job import check_top
+from dynalign.cli.schema import TARGET, join
 from dynalign.errors import DynalignError, suggestion
+from dynalign.identity import locate
 
 _PLUGINS = {
     "hydra/sweeper/optuna": "pip install 'dynalign[optuna]'",
@@ -31,7 +34,9 @@ _PLUGINS = {
 }
 _OPTIONAL = {"logger": "none", "callbacks": None, "experiment": None, "search": None}
 """Groups that may be switched off with null, and what stands for that."""
-_MOST = 64  # combinations of choices that are all composed beforehand
+_SEVERAL = ("metric", "logger", "callbacks", "testcase")
+"""Groups from which several may be chosen, each file of which says ``# @package group.name``."""
+_MOST = 64  # combinations of choices, or values of a sweep, that are all composed beforehand
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     flags = list(arguments)
     for word in options.overrides:
         flags.remove(word)
-    whole = [*flags, *_switched_off(list(options.overrides))]  # Hydra wants flags first
+    words = _switched_off(list(options.overrides))
+    whole = [*flags, *words]  # Hydra wants flags first
     modes = [name for name in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(options, name)]
     if len(modes) > 1:
         raise DynalignError(f"--{' and --'.join(modes)} exclude each other; type one of them.")
@@ -76,8 +82,9 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     name = options.config_name or config_name
     extra = [] if options.config_dir is None else [str(Path(options.config_dir).resolve())]
     with initialize_config_dir(str(base.resolve()), version_base="1.3"):
-        overrides = _parse([word for word in _switched_off(list(options.overrides)) if word])
-        return Typed(whole, _Check(name, config_name, overrides, extra, multirun=options.multirun).run())
+        check = _Check(name, config_name, _parse([word for word in words if word]), extra, multirun=options.multirun)
+        expected = check.run()
+        return Typed([*flags, *(check.rewritten.get(word, word) for word in words)], expected)
 
 
 class _Check:
@@ -95,6 +102,8 @@ class _Check:
         loader = GlobalHydra.instance().config_loader()
         self.groups = set(loader.list_groups("")) | {"hydra/launcher", "hydra/sweeper"}
         self.own = self._own_groups()
+        self.rewritten: dict[str, str] = {}
+        """What was typed by what Hydra is to be given instead."""
 
     def run(self) -> list[list[str]] | None:
         choices = [each for each in self.overrides if self._is_choice(each)]
@@ -107,11 +116,19 @@ class _Check:
                 if each.is_sweep_override():
                     raise DynalignError(f"{each.input_line} asks for several jobs; type -m before it to sweep.")
         composed = [(words, self._compose(words)) for words in _combinations(choices)]
+        for _, config in composed:
+            _check_packages(config)
         known = [set(_keys(config, "")) for _, config in composed]
-        for override in values:
-            self._check_key(override, composed, known)
+        values = [self._checked(override, composed, known) for override in values]
+        self.overrides = [*choices, *values]
         for words, _ in composed:
             config = self._compose([*words, *(_first(each) for each in values)])
+            check_top(config)
+        for place, override in enumerate(values):
+            if override.is_discrete_sweep() and "." not in override.key_or_group:
+                others = [_first(each) for each in [*values[:place], *values[place + 1 :]]]
+                for word in _words(override)[:_MOST]:
+                    check_top(self._compose([*composed[0][0], *others, word]))
         sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_", default=""))
         basic = sweeper.endswith("BasicSweeper")
         if not basic and not sweeping:
@@ -141,29 +158,48 @@ class _Check:
             group = each.key_or_group
             if group not in self.own and not group.startswith("hydra/") and not each.is_add():
                 raise DynalignError(f"{group} is no choice of {self.command}; {suggestion(group, self.own)}")
+            offered = GlobalHydra.instance().config_loader().get_group_options(group)
+            if each.is_delete() and group in self.own - {*_SEVERAL, *_OPTIONAL}:
+                raise DynalignError(f"{self.command} needs a {group}; there is {', '.join(offered)}.")
             for value in [] if each.is_delete() else _values(each):
+                if isinstance(value, list) and group not in _SEVERAL:
+                    raise DynalignError(f"{group} takes one name, not a list; there is {', '.join(offered)}.")
                 if not isinstance(value, str | list):
                     shown = "null" if value is None else str(value).lower()
-                    offered = GlobalHydra.instance().config_loader().get_group_options(group)
                     raise DynalignError(f"{group}={shown} is no choice; there is {', '.join(offered)}.")
 
-    def _check_key(
+    def _checked(
         self, override: Override, composed: Sequence[tuple[list[str], DictConfig]], known: Sequence[set[str]]
-    ) -> None:
+    ) -> Override:
+        """Return an override of a value as Hydra is to be given it, if there is such a value with the choices made."""
         key = override.key_or_group
-        if override.is_add() or override.is_force_add() or key.startswith("hydra") or "@" in key:
-            return
+        if key.startswith("hydra") or "@" in key:
+            return override
+        top = "." not in key
+        if override.is_delete() and top and any(key in keys for keys in known):
+            raise DynalignError(f"{self.name}.yaml needs {key}; it cannot be deleted.")
+        if (override.is_add() or override.is_force_add()) and not (top and all(key not in keys for keys in known)):
+            return override
+        lacking = [config for (_, config), keys in zip(composed, known, strict=True) if key not in keys]
+        if not lacking:
+            return override
+        if all(_is_setting(key, config) for config in lacking):
+            # It has a default, which its file leaves out; Hydra wants to be told that it is to be added.
+            assert override.input_line is not None
+            self.rewritten[override.input_line] = f"++{override.input_line}"
+            return _parse_one(f"++{override.input_line}")
         for (words, _), keys in zip(composed, known, strict=True):
-            if key in keys:
-                continue
-            if any(key in other for other in known):
+            if key not in keys and any(key in other for other in known):
                 having = next(
                     " ".join(others) for (others, _), other in zip(composed, known, strict=True) if key in other
                 )
                 raise DynalignError(
                     f"There is no setting {key} with {' '.join(words)}, only with {having}; sweep them apart."
                 )
-            raise DynalignError(f"There is no setting {key} in {self.name}.yaml; {suggestion(key, keys)}")
+        names = {name for name in known[0] if not name.startswith("hydra") and not name.endswith(TARGET)}
+        parent = key.rpartition(".")[0]
+        beside = {name for name in names if name.rpartition(".")[0] == parent}
+        raise DynalignError(f"There is no setting {key} in {self.name}.yaml; {suggestion(key, names, beside or names)}")
 
     def _compose(self, words: Sequence[str]) -> DictConfig:
         try:
@@ -173,6 +209,28 @@ class _Check:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             said = str(error.__cause__ or error).strip() or str(error)
             raise DynalignError(f"{' '.join(words) or self.name}: {said.splitlines()[0].rstrip('.')}.") from error
+
+
+def _check_packages(config: DictConfig) -> None:
+    """Refuse a file that does not say where it stands among several of its group: it would hide the others."""
+    for group in _SEVERAL:
+        if group in config and isinstance(config[group], DictConfig) and TARGET in config[group]:
+            raise DynalignError(
+                f"A file that was chosen for {group} does not begin with the line '# @package {group}.<its name>', "
+                f"without which several of {group} cannot stand side by side."
+            )
+
+
+def _is_setting(key: str, config: DictConfig) -> bool:
+    """Whether a key is an argument, not in the config, of the target of the node that it would stand in."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else None
+    if not isinstance(node, DictConfig) or TARGET not in node:
+        return False
+    try:
+        return name in inspect.signature(locate(str(node[TARGET]))).parameters
+    except (ImportError, TypeError, ValueError):
+        return False
 
 
 def _parse(words: Sequence[str]) -> list[Override]:

@@ -48,6 +48,7 @@ class Command:
 def run_command(command: Command) -> None:
     """Run what was typed; exit with 0 if every job succeeded and its summary is whole."""
     os.environ.setdefault("WANDB_SILENT", "true")
+    sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies where its user is; it hides nothing of ours
     try:
         typed = check_command_line(sys.argv[1:], CONF, command.name)
     except DynalignError as error:

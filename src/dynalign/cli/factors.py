@@ -10,7 +10,6 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli.schema import completed, join
-from dynalign.errors import DynalignError
 from dynalign.identity import spelt
 
 
@@ -140,17 +139,3 @@ def aliases_of(config: DictConfig) -> dict[str, str]:
         for path, text in _references(config).items()
         if text.startswith("${") and text.endswith("}") and ":" not in text and text.count("${") == 1
     }
-
-
-def check_whole_number(name: str, value: Any) -> int:
-    """Return a whole number >= 0.
-
-    Raises
-    ------
-    DynalignError
-        If it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
-        raise DynalignError(f"{name}={shown} must be a whole number >= 0.")
-    return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from omegaconf import DictConfig
 
 from dynalign.cli.build import build, classes_of, located
-from dynalign.cli.factors import Factors, aliases_of, check_whole_number, factors_of
+from dynalign.cli.factors import Factors, aliases_of, factors_of
 from dynalign.cli.schema import TARGET, check_value, completed, config_files
 from dynalign.errors import DynalignError, suggestion
 from dynalign.identity import describe, key_of, target_of
@@ -23,7 +25,7 @@ from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
 from dynalign.training import REFERENCES, RunSpec
 
-NAMELESS = ("metric", "logger", "store", "experiment", "objective", "hydra")
+NAMELESS = ("metric", "logger", "store", "objective", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
 _OBSERVER = "dissimilarity"
 _GIVEN = {"seed", "n_inputs", "n_actions"}  # what every model is told by its run
@@ -89,21 +91,22 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         For an unknown or ill-typed key, and for combinations that have no meaning.
     """
     aliases = aliases_of(config)
-    check_top(config)
-    plain = completed(config, config_files(settings.runtime.choices, config))
-    plain["noise"] = as_written(config.noise)
+    numbers = check_top(config)
+    plain = completed(config, config_files(settings.runtime.choices, config)) | numbers
     perturbation: Perturbation = build("perturbation", plain["perturbation"], aliases)
     metrics = build_metrics(plain.get("metric") or {})
     spec = _spec(plain, perturbation, aliases, config.model)
     representation = _representation(plain["representation"], perturbation, metrics, spec.network, aliases)
     store = store_of(plain, settings)
+    reference = _reference(str(plain["reference"]), store)
+    plain["reference"] = reference.key if isinstance(reference, Run) else reference
     return Job(
         plain=plain,
         factors=factors_of(config, plain, settings, NAMELESS),
         spec=spec,
         metrics=metrics,
         representation=representation,
-        reference=_reference(str(plain["reference"]), store),
+        reference=reference,
         every=_every(config, plain, spec.training.checkpoint_every),
         watched=_OBSERVER in (plain.get("callbacks") or {}),
         store=store,
@@ -127,7 +130,8 @@ def build_metrics(nodes: Mapping[str, Any]) -> list[Metric]:
             raise DynalignError(
                 f"metric.{name} has settings but no class: metric={name} was not chosen; type metric=[{name},...]."
             )
-        metric: Metric = build(f"metric.{name}", node)
+        metric = build(f"metric.{name}", node)
+        _check_metric(f"metric.{name}", metric)
         other, known = metrics.setdefault(metric.label, (name, metric))
         if type(known) is not type(metric):
             raise DynalignError(
@@ -138,28 +142,60 @@ def build_metrics(nodes: Mapping[str, Any]) -> list[Metric]:
     return [metric for _, metric in metrics.values()]
 
 
+def _check_metric(path: str, metric: Any) -> None:
+    """Refuse what is no metric, or does not say of itself what a reader of its numbers needs to know."""
+    kind = target_of(type(metric))
+    if not isinstance(metric, Metric):
+        raise DynalignError(
+            f"{path} is of the class {kind}, which is no metric; derive it from dynalign.metrics.Metric."
+        )
+    unsaid = [name for name in get_annotations(Metric) if not hasattr(metric, name)]
+    if unsaid:
+        raise DynalignError(
+            f"{path} is of the class {kind}, which does not say its {', '.join(unsaid)}; dynalign.metrics.Metric has "
+            "what these are."
+        )
+
+
 def build_loggers(plain: Mapping[str, Any]) -> list[RunLogger]:
     """Build the loggers of a config; none where the group is empty or was deleted."""
     return [build(f"logger.{name}", node) for name, node in (plain.get("logger") or {}).items()]
 
 
-def check_top(config: DictConfig) -> None:
-    """Check the values that stand in a primary config itself.
+def check_top(config: DictConfig) -> dict[str, Any]:
+    """Check the values that stand in a primary config itself; return those that are numbers, as such.
 
     Raises
     ------
     DynalignError
         Naming the value and what would be right.
     """
-    check_whole_number("seed", config.seed)
+    numbers: dict[str, Any] = {"seed": _seed(config.seed)}
     if not isinstance(config.store, str) or not config.store.strip():
         raise DynalignError("store must be a folder, such as store=multirun/store.")
     if "noise" in config:
         noise = check_value("noise", config.noise, float, "the command line")
         if not 0 <= noise < float("inf"):
             raise DynalignError(f"noise={noise:g} is no standard deviation: it must be a number >= 0, as in noise=0.1.")
+        numbers["noise"] = as_written(noise)
+    if "limit" in config:
+        numbers["limit"] = check_value("limit", config.limit, float, "the command line")
+        if not numbers["limit"] > 0:
+            raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
     if "reference" in config and not isinstance(config.reference, str | int):
         raise DynalignError("reference must be initial, previous, final, or the key of a run in the store.")
+    return numbers
+
+
+def _seed(typed: Any) -> int:
+    try:
+        seed = int(check_value("seed", typed, int, ""))
+    except DynalignError:
+        seed = -1
+    if seed < 0:
+        shown = "null" if typed is None else str(typed).lower() if isinstance(typed, bool) else typed
+        raise DynalignError(f"seed={shown} must be a whole number >= 0.")
+    return seed
 
 
 def as_written(number: float) -> float:
@@ -241,9 +277,9 @@ def _reference(typed: str, store: RunStore) -> str | Run:
     try:
         return store.open(typed)
     except DynalignError as error:
-        raise DynalignError(
-            f"reference={typed}: {error} Use {', '.join(REFERENCES)}, or the key of a run in the store."
-        ) from None
+        near = get_close_matches(typed, REFERENCES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"use {', '.join(REFERENCES)}, or the key of a run: {error}"
+        raise DynalignError(f"reference={typed} is unknown; {hint}") from None
 
 
 def _every(config: DictConfig, plain: Mapping[str, Any], checkpoint_every: int) -> int:

@@ -27,7 +27,7 @@ def completed(config: DictConfig, files: Mapping[str, str]) -> dict[str, Any]:
 
     Parameters
     ----------
-    files : mapping of config path to the file it came from, such as ``{"model": "conf/model/rnn.yaml"}``
+    files : mapping of config path to the file it came from, such as ``{"model": "model/rnn.yaml"}``
 
     Raises
     ------
@@ -44,11 +44,11 @@ def config_files(choices: Mapping[str, Any], config: DictConfig) -> dict[str, st
 
     A group from which several were chosen holds a part for each, of the same name as its file.
     """
-    files = {group: f"conf/{group}/{choice}.yaml" for group, choice in choices.items()}
+    files = {group: f"{group}/{choice}.yaml" for group, choice in choices.items()}
     for group in map(str, config):
         node = config[group]
         if isinstance(node, DictConfig) and TARGET not in node:
-            files |= {f"{group}.{name}": f"conf/{group}/{name}.yaml" for name in map(str, node)}
+            files |= {f"{group}.{name}": f"{group}/{name}.yaml" for name in map(str, node)}
     return files
 
 
@@ -68,7 +68,8 @@ def check_value(name: str, value: Any, hint: Any, file: str) -> Any:
         checked = adapter.dump_python(adapter.validate_python(value, strict=False))
     except ValidationError as error:
         first = error.errors()[0]
-        raise DynalignError(f"{name}={value!r} in {file} has the wrong type: {first['msg']}.") from error
+        shown = "null" if value is None else repr(value)
+        raise DynalignError(f"{name}={shown} in {file} has the wrong type: {first['msg']}.") from error
     if _number_from_bool(value, checked):
         raise DynalignError(f"{name}={str(value).lower()} in {file} has the wrong type: it must be a number.")
     return _plain(checked, value)

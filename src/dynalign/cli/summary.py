@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -38,7 +37,7 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         histories=histories,
         failures=failures,
         meta=meta(),
-        configs={sweep.names()[result.name]: result.config for result in sweep.finished},
+        configs={sweep.name_of(result): result.config for result in sweep.finished},
         **shown,
     )
     problems += [problem for problem in report.problems if problem not in problems]
@@ -57,16 +56,14 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
 
 def _open(sweep: Sweep) -> dict[str, Run]:
     """Return every run of the sweep from the store, by its name within the sweep."""
-    names = sweep.names()
-    return {names[each.name]: RunStore(Path(each.details["store"])).open(each.key) for each in sweep.finished}
+    return {sweep.name_of(each): RunStore(each.details["store"]).open(each.key) for each in sweep.finished}
 
 
 def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.DataFrame:
     """Return the table of all pairs of trained networks that can be compared, with whose they are."""
-    names = sweep.names()
     networks, factors = [], {}
     for result in sweep.finished:
-        name = names[result.name]
+        name = sweep.name_of(result)
         factors[name] = {column: result.factors.get(column) for column in sweep.columns}
         networks.append(
             Trained(
@@ -79,7 +76,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
         )
     if not networks:
         return pd.DataFrame(columns=["run", *NUMBERS])
-    store = RunStore(Path(sweep.finished[0].details["store"]))
+    store = RunStore(sweep.finished[0].details["store"])
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         rows = compare_trained(networks, store, progress=_reporter(bar))
     for reason in sorted(

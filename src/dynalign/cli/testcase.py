@@ -81,10 +81,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     DynalignError
         For an unknown or ill-typed key, and for an objective that there is not.
     """
-    check_top(config)
-    if isinstance(config.limit, bool) or not isinstance(config.limit, int | float) or not config.limit > 0:
-        raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
-    plain = completed(config, config_files(settings.runtime.choices, config))
+    numbers = check_top(config)
+    plain = completed(config, config_files(settings.runtime.choices, config)) | numbers
     nodes = plain.get("testcase") or {}
     cases = {name: build(f"testcase.{name}", node) for name, node in nodes.items()}
     if not cases:
@@ -98,8 +96,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         metrics={metric.label: metric for metric in build_metrics(plain.get("metric") or {})},
         cases=cases,
         simulation=build("simulation", plain["simulation"]),
-        seed=config.seed,
-        limit=float(config.limit),
+        seed=numbers["seed"],
+        limit=numbers["limit"],
         objective=_objective(config.objective, cases),
         plain=plain,
         store=store_of(plain, settings),

@@ -151,12 +151,12 @@ def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again
 
 
 def _final(job: Job, numbers: pd.DataFrame) -> dict[str, float]:
-    """Return the dissimilarity of the last checkpoint that has one, by metric key."""
+    """Return the dissimilarity of the last checkpoint, by metric key; to the last one itself, that of the first."""
     found = {}
     for metric in job.metrics:
         mine = numbers[numbers["metric"] == metric.label]
         if len(mine):
-            found[metric.key] = float(mine["dissimilarity"].iloc[-1])
+            found[metric.key] = float(mine["dissimilarity"].iloc[0 if job.reference == "final" else -1])
     return found
 
 

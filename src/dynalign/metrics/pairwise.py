@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DamagedError, DynalignError
 from dynalign.metrics.base import Metric
 
 _CHUNK = 64  # pairs that are compared together; bounds the memory of a batched metric
@@ -198,6 +198,8 @@ def _attempt(work: Callable[[], Any]) -> tuple[Any, str]:
     """Return what ``work`` returns; or None, and why it failed, whatever a metric of someone else may raise."""
     try:
         return work(), ""
+    except DamagedError:
+        raise
     except Exception as error:
         return None, str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
 

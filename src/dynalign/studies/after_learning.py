@@ -29,14 +29,16 @@ class Trained:
 def comparable(networks: Iterable[Trained]) -> list[tuple[Metric, list[Trained]]]:
     """Return which networks can be compared, by which metric: those that the same metric sees in the same way.
 
-    Noise on what it sees makes no difference to that: it is a factor like others.
+    Noise on what it sees makes no difference to that: it is a factor like others. One network under several names,
+    which differ in what is measured of it, stands there once.
     """
     groups: dict[tuple[str, str], tuple[Metric, list[Trained]]] = {}
     for network in networks:
         for metric in network.metrics:
             way = repr(replace(network.representation, noise=0.0))
             _, members = groups.setdefault((metric.label, way), (metric, []))
-            if network.name not in {member.name for member in members}:
+            seen = {(member.run.key, member.representation.noise) for member in members}
+            if (network.run.key, network.representation.noise) not in seen:
                 members.append(network)
     return list(groups.values())
 

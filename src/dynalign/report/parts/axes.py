@@ -66,9 +66,10 @@ def tidy(axes: Axes, *, whole: bool = True) -> None:
 
 
 def handles(styles: Mapping[str, Style], *, points: bool = False) -> list[Line2D]:
-    """Return a legend's entry for every line; or, for points and many lines, for every group that looks the same."""
+    """Return a legend's entry for every line; or, for points and many lines or such as look alike, for every group."""
     entries: dict[str, Style] = {}
-    if len(styles) <= LISTED and not points:
+    looks = {(style.colour, str(style.line), style.marker) for style in styles.values()}
+    if len(styles) <= LISTED and len(looks) == len(styles) and not points:
         entries = dict(zip(shortened(list(styles)), styles.values(), strict=True))
     else:
         sizes = Counter(style.group for style in styles.values())

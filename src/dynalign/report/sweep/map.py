@@ -17,7 +17,7 @@ from dynalign.report.parts.matrix import Matrix, square
 from dynalign.report.parts.metrics import NO_UNIT, with_unit
 from dynalign.report.parts.style import Style, shortened
 
-_PLACED = 8  # runs up to which a map has their names beside the points
+_PLACED, _SHORT = 8, 20  # runs, and characters of their names, up to which a map has names beside the points
 
 
 def embedding_figure(
@@ -52,7 +52,7 @@ def embedding_figure(
         raise DynalignError(f"A map needs at least 3 runs, not {len(names)}; show the dissimilarity itself.")
     points = classical_mds(values)
     chosen = styles or {}
-    named = len(names) <= _PLACED
+    named = len(names) <= _PLACED and max(map(len, shortened(names))) <= _SHORT
     groups = 0 if named else len({chosen.get(name, Style()).group for name in names})
     side, left, bottom = 3.2, 0.8, 0.6 + 0.2 * groups
     width, height = left + side + 0.2, bottom + side + 0.4

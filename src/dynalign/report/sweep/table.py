@@ -89,9 +89,12 @@ class Latest(NamedTuple):
 
 
 def latest(runs: pd.DataFrame, table: pd.DataFrame) -> list[Latest]:
-    """Return the last dissimilarities over learning of all runs, grouped so that no table has a column of gaps."""
+    """Return the last dissimilarities over learning of all runs, grouped so that no table has a column of gaps.
+
+    To the last checkpoint itself, which is at 0 from itself, the first one's is told.
+    """
     values = {
-        (str(run), which): float(rows["dissimilarity"].iloc[-1])
+        (str(run), which): float(rows["dissimilarity"].iloc[0 if which.reference == "final" else -1])
         for which in learned(table)
         for run, rows in learning_rows(table, which).groupby("run")
     }

@@ -69,11 +69,13 @@ def print_summary(
         if len(names) > _MANY:
             console.print(f"... and {len(names) - _MANY} more runs, which the report shows.")
     if 1 < len(names) <= _FEW:
-        pairs = _pairs_tables(table, names)
-        if pairs:
+        apart = table[(table["comparison"] == "pairwise") & (table["run"] != table["reference"])]
+        if apart["dissimilarity"].notna().any():
             _say(console, "trained networks against each other, by their #")
-        for block in pairs:
-            console.print(block)
+            for block in _pairs_tables(table, names):
+                console.print(block)
+        else:
+            _say(console, "no two of them are different networks of which one metric sees the same")
     print_ending(console, failures=failures, paths=paths)
 
 
@@ -95,7 +97,8 @@ def _legend(table: pd.DataFrame, metrics: Mapping[str, Description]) -> str:
         facts = [*([metrics[label].compares] if label in metrics else []), *([unit] if unit != NO_UNIT else [])]
         whats.append(f"{label} ({', '.join(facts)})" if facts else label)
     references = ", ".join(dict.fromkeys(which.reference for which in shown))
-    about = f"; {', '.join(whats)}: dissimilarity to {references} (0 is the same)" if whats else ""
+    of = " (of the first checkpoint to the final one)" if "final" in references else ""
+    about = f"; {', '.join(whats)}: dissimilarity to {references}{of} (0 is the same)" if whats else ""
     return f"accuracy/the ideal observer's{about}"
 
 
