@@ -14,7 +14,18 @@ import pytest
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA
-from dynalign.results import FAILED, KILLED, MISSING, NUMBERS, Result, Sweep, read_result, sweep_folder_of, to_plain
+from dynalign.results import (
+    FAILED,
+    KILLED,
+    MISSING,
+    NUMBERS,
+    Result,
+    Sweep,
+    labelled,
+    read_result,
+    sweep_folder_of,
+    to_plain,
+)
 from dynalign.tables import write_table
 
 FACTORS = {"model": "rnn", "task": "pdm", "noise": 0, "seed": 0}
@@ -181,6 +192,35 @@ def test_any_factor_is_a_column_where_it_varies(tmp_path: Path) -> None:
     assert sweep.factors == ["task.cohs"]
     assert list(sweep.table()["task.cohs"]) == ["[1,23]", "[12,3]"]
     assert list(sweep.runs()["run"]) == ["rnn task.cohs=[1,23]", "rnn task.cohs=[12,3]"]
+
+
+@pytest.mark.parametrize("value", [[1, 23], ["a"], [1, 2, 3], {"train": [1]}, [], None])
+def test_a_factor_is_one_value_whatever_it_is(value: Any) -> None:
+    table = labelled(pd.concat([numbers(1), numbers(2), numbers(3)])[[*NUMBERS]], "run", {"model": "rnn", "odd": value})
+    assert table["odd"].astype(str).nunique() == 1
+    assert len(table) == 3
+
+
+def test_two_networks_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """A file of the config may change between two jobs, or two folders hold files of one name."""
+    Sweep.start(tmp_path, "train", [["a"], ["b"]])
+    for number, key in enumerate(("1" * 16, "2" * 16)):
+        (tmp_path / str(number)).mkdir()
+        job = finish(Sweep.join(tmp_path, tmp_path / str(number), "train", number, []), value=number)
+        replace(job, key=key).write()
+    sweep = Sweep.load(tmp_path)
+    assert list(sweep.runs()["run"]) == ["rnn [11111111]", "rnn [22222222]"]
+    assert set(sweep.table()["run"]) == {"rnn [11111111]", "rnn [22222222]"}
+
+
+def test_a_job_whose_folder_was_used_again_is_not_called_killed(tmp_path: Path) -> None:
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "x"
+    outer.mkdir()
+    run_sweep(outer, ["x/0", "x/1"])
+    run_sweep(inner, ["0"])
+    first, second = Sweep.load(outer).results
+    assert (first.status, second.status) == (MISSING, "trained")
+    assert "used again by a later sweep" in first.reason
 
 
 def test_one_number_stands_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DamagedError, DynalignError
 from dynalign.store import RunStore, read_json, weights_file, write_atomically, write_json
 
 
@@ -113,8 +113,25 @@ def test_a_run_is_opened_by_the_start_of_its_key(tmp_path: Path) -> None:
         store.open("zz")
 
 
+def test_a_store_is_named_by_text_too(tmp_path: Path) -> None:
+    finished(RunStore(tmp_path), "a" * 16)
+    assert RunStore(str(tmp_path)).open("a").key == "a" * 16
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    finished(store, "a" * 16)
+    path = weights_file(tmp_path / ("a" * 16), 1)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DamagedError, match=r"epoch-0001.pt cannot be read .*delete its run's folder"):
+        store.open("a").weights(1)
+    path.unlink()
+    with pytest.raises(DamagedError, match=r"epoch-0001.pt cannot be read"):
+        store.open("a").weights(1)
+
+
 @pytest.mark.parametrize("name", ["run.json", "config.json", "history.csv"])
-@pytest.mark.parametrize("content", [None, "", "[]", "{oh"])
+@pytest.mark.parametrize("content", [None, "", "[]", "{oh", "{}", "epoch,accuracy\n"])
 def test_a_damaged_run_is_named(tmp_path: Path, name: str, content: str | None) -> None:
     store = RunStore(tmp_path)
     finished(store, "a" * 16)

@@ -81,6 +81,11 @@ def test_bad_configs(tmp_path: Path, override: str, message: str | None) -> None
     [
         (["perturbation=representation", "noise=2"], "noise=2 is too large"),
         (["perturbation=recurrent", "noise=0.1", "model=mamba"], "has no meaning for"),
+        (
+            ["+metric.silent={_target_: tests.foreign_metrics.Silent}"],
+            "tests.foreign_metrics.Silent, which does not say its name, title, .*dynalign.metrics.Metric has what",
+        ),
+        (["+metric.no={_target_: tests.foreign_metrics.NoMetric}"], "NoMetric, which is no metric; derive it from"),
         (["metric=[cka,dsa_study]"], "the recording has 100 time steps per trial, too few for n_delays=33"),
         (["representation.period=delay", "representation.rule=basic"], "period=delay is empty"),
         (

@@ -63,6 +63,12 @@ def test_only_what_is_seen_alike_is_compared(networks: list[Trained]) -> None:
     assert groups(one, replace(two, representation=replace(SEE, noise=0.5))) == [("CKA", ["seed 0", "seed 1"])]
 
 
+def test_one_network_under_two_names_stands_once(networks: list[Trained]) -> None:
+    one, two, _ = networks
+    (group,) = comparable([one, replace(one, name="the same, to another reference"), two])
+    assert [member.name for member in group[1]] == ["seed 0", "seed 1"]
+
+
 def test_progress_counts_what_is_measured(networks: list[Trained], tmp_path_factory: pytest.TempPathFactory) -> None:
     seen: list[tuple[str, int, int]] = []
     store = RunStore(tmp_path_factory.mktemp("empty"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from tests.runs import run_of
 
+from dynalign.errors import DamagedError
 from dynalign.metrics import CKA, Distance, Procrustes
 from dynalign.representations import Representation
 from dynalign.results import NUMBERS
@@ -109,3 +111,12 @@ def test_what_was_measured_while_training_is_kept(run: Run, tmp_path: Path) -> N
     again = measured(run, store)
     assert by_epoch(again)[1] == 0.125
     assert np.isfinite(by_epoch(again)[2])  # only numbers are kept
+
+
+def test_a_damaged_checkpoint_is_no_property_of_a_pair(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy / run.key)
+    (copy / run.key / "weights" / "epoch-0002.pt").write_bytes(b"half")
+    store = RunStore(copy)
+    with pytest.raises(DamagedError, match=r"epoch-0002.pt cannot be read"):
+        measured(store.open(run.key), store)
