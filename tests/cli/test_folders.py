@@ -93,7 +93,14 @@ def test_what_was_stopped_goes_on(tmp_path: Path, end: signal.Signals) -> None:
     command = [sys.executable, str(ROOT / "train.py"), "-m", *swept, "hydra.sweep.dir=out"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Where tests run in the background, Ctrl-C is ignored, and would be by whoever is started from there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     first, deadline = tmp_path / "out" / "0" / "result.json", time.monotonic() + 120
     while not (first.exists() and json.loads(first.read_text())["status"] == "trained"):
