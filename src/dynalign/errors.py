@@ -18,9 +18,14 @@ class DamagedError(DynalignError):
     """Raised where what is kept on disk cannot be read; that is no property of the systems that are compared."""
 
 
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """Return the known word that a misspelt one comes near to, if there is one."""
+    return next(iter(difflib.get_close_matches(str(word), list(known), n=1)), None)
+
+
 def suggestion(word: object, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
     """Return the end of a sentence about a misspelt word: the nearest known one, or those to be listed (all)."""
     names = list(known)
-    near = difflib.get_close_matches(str(word), names, n=1)
+    near = nearest(word, names)
     shown = sorted(names if listed is None else listed)
-    return f"did you mean {near[0]}?" if near else f"there is {', '.join(shown)}."
+    return f"did you mean {near}?" if near else f"there is {', '.join(shown)}."

@@ -70,12 +70,11 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     for word in options.overrides:
         flags.remove(word)
     words = _switched_off(list(options.overrides))
-    whole = [*flags, *words]  # Hydra wants flags first
     modes = [name for name in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(options, name)]
     if len(modes) > 1:
         raise DynalignError(f"--{' and --'.join(modes)} exclude each other; type one of them.")
     if options.help or options.hydra_help or options.info or options.shell_completion:
-        return Typed(whole, None)
+        return Typed([*flags, *words], None)  # Hydra wants flags first
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise DynalignError(f"--config-dir={options.config_dir} is no folder.")
     base = Path(options.config_path) if options.config_path else conf

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from omegaconf import DictConfig
 from dynalign.cli.build import build, classes_of, located
 from dynalign.cli.factors import Factors, aliases_of, factors_of
 from dynalign.cli.schema import TARGET, check_value, completed, config_files
-from dynalign.errors import DynalignError, suggestion
+from dynalign.errors import DynalignError, nearest, suggestion
 from dynalign.identity import describe, key_of, target_of
 from dynalign.loggers import RunLogger
 from dynalign.metrics import Metric
@@ -277,8 +276,8 @@ def _reference(typed: str, store: RunStore) -> str | Run:
     try:
         return store.open(typed)
     except DynalignError as error:
-        near = get_close_matches(typed, REFERENCES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"use {', '.join(REFERENCES)}, or the key of a run: {error}"
+        near = nearest(typed, REFERENCES)
+        hint = f"did you mean {near}?" if near else f"use {', '.join(REFERENCES)}, or the key of a run: {error}"
         raise DynalignError(f"reference={typed} is unknown; {hint}") from None
 
 

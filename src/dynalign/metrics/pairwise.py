@@ -201,7 +201,12 @@ def _attempt(work: Callable[[], Any]) -> tuple[Any, str]:
     except DamagedError:
         raise
     except Exception as error:
-        return None, str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+        return None, reason_of(error)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why there is no number: a sentence if the error is one, whatever a metric of someone else may raise."""
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
 
 
 def _raising(work: Callable[[], Any]) -> tuple[Any, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -80,8 +79,5 @@ def measure_seen(
             progress=progress,
         )
         results |= dict(zip(missing, new, strict=True))
-    store.add_measured(
-        group,
-        {key: results[place][:2] for place, key in enumerate(keys) if math.isfinite(results[place].value)},
-    )
+    store.add_measured(group, {key: results[place][:2] for place, key in enumerate(keys)})
     return [results[place] for place in range(len(pairs))]

@@ -24,7 +24,7 @@ from dynalign.perturbations import Perturbation
 from dynalign.store import discard, weights_file, write_atomically
 from dynalign.tasks import Task
 from dynalign.training.checkpoints import CheckpointCallback, History, WeightsHistory
-from dynalign.training.curriculum import Curriculum
+from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.data import TaskData
 from dynalign.training.module import TaskModule
 
@@ -128,15 +128,8 @@ def fit(
     kept = [*(callback for callback in callbacks if isinstance(callback, CheckpointCallback)), history, weights]
     fresh = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
     given = [_copied(callback) for callback in fresh] if len(phases) > 1 else []
-    epoch = step = 0
-    for number, phase in enumerate(phases):
-        history.phase = phase.name
-        for callback in kept:
-            callback.first_epoch, callback.first_step = epoch, step
-        for other, state in zip(fresh, given, strict=False):  # nothing is given where one phase is all
-            vars(other).clear()
-            vars(other).update(copy.deepcopy(state))
-        stage = folder / f"phase-{number}"
+
+    def parts(number: int, phase: Phase) -> tuple[TaskModule, TaskData]:
         module = TaskModule(
             model,
             perturbation,
@@ -160,6 +153,18 @@ def fit(
             phase=number,
             validation_seed=training.validation_seed,
         )
+        return module, data
+
+    epoch = step = 0
+    for number, phase in enumerate(phases):
+        history.phase = phase.name
+        for callback in kept:
+            callback.first_epoch, callback.first_step = epoch, step
+        for other, state in zip(fresh, given, strict=False):  # nothing is given where one phase is all
+            vars(other).clear()
+            vars(other).update(copy.deepcopy(state))
+        stage = folder / f"phase-{number}"
+        module, data = parts(number, phase)
         if (stage / FINISHED).exists():
             left = torch.load(stage / FINISHED, weights_only=True)
             module.load_state_dict(left["state_dict"])
@@ -173,7 +178,7 @@ def fit(
             write_atomically(stage / FINISHED, partial(torch.save, left))
         epoch, step = history.rows[-1]["epoch"], history.rows[-1]["step"]
     if not phases:
-        _look_at_untrained(model, task, perturbation, training, target, seed, kept, loggers)
+        _look_at_untrained(*parts(0, Phase("untrained", (target,), frozen=False)), kept, loggers)
     for number in range(len(phases)):
         discard(folder / f"phase-{number}")
     known = {weights_file(folder, row["epoch"]) for row in history.rows}
@@ -244,36 +249,9 @@ def _interruptible(trainer: pl.Trainer) -> Iterator[None]:
 
 
 def _look_at_untrained(
-    model: SequenceModel,
-    task: Task,
-    perturbation: Perturbation,
-    training: Training,
-    target: str,
-    seed: int,
-    callbacks: Sequence[CheckpointCallback],
-    loggers: Sequence[Logger],
+    module: TaskModule, data: TaskData, callbacks: Sequence[CheckpointCallback], loggers: Sequence[Logger]
 ) -> None:
     """Record the untrained network: every callback's checkpoint, and no training."""
-    module = TaskModule(
-        model,
-        perturbation,
-        learning_rate=training.learning_rate,
-        weight_decay=0.0,
-        decision_weight=training.decision_weight,
-        target=target,
-        seed=(seed,),
-    )
-    data = TaskData(
-        task,
-        (target,),
-        (target,),
-        batch_size=1,
-        batches_per_epoch=1,
-        validation_trials=training.validation_trials,
-        seed=seed,
-        phase=0,
-        validation_seed=training.validation_seed,
-    )
     with _quiet():
         trainer = pl.Trainer(
             logger=list(loggers),

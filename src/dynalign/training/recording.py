@@ -56,9 +56,10 @@ def record_states(module: nn.Module, name: str, probe: Any, *, batch_first: bool
     if not seen:
         raise DynalignError(f"Submodule {name!r} did not run in the forward pass of {type(module).__name__}.")
     where = f"Submodule {name!r}"
-    if len(seen) > 1:
-        return as_array(_stacked([_states(output, where) for output in seen], where))
-    return _in_order(seen[0], where, module, part, probe, batch_first)
+    outputs = [_states(output, where) for output in seen]
+    if len(outputs) > 1:
+        return as_array(_stacked(outputs, where))
+    return _in_order(outputs[0], where, module, part, probe, batch_first)
 
 
 def find_submodule(module: nn.Module, name: str) -> nn.Module:
@@ -133,7 +134,7 @@ def _states(output: Any, where: str) -> Tensor | PackedSequence:
 def _stacked(outputs: list[Any], where: str) -> Tensor:
     """Return the states of a cell that ran once per time step."""
     shapes = {tuple(output.shape) if isinstance(output, Tensor) else () for output in outputs}
-    if len(shapes) > 1 or outputs[0].ndim != 2:
+    if len(shapes) > 1 or len(min(shapes)) != 2:
         raise DynalignError(
             f"{where} ran {len(outputs)} times in one forward pass and put out {', '.join(map(str, sorted(shapes)))}, "
             "which is not one (trials, units) per time step; give a function of (module, inputs, epoch) instead."
@@ -144,7 +145,6 @@ def _stacked(outputs: list[Any], where: str) -> Tensor:
 def _in_order(
     output: Any, where: str, module: nn.Module, part: nn.Module, probe: Any, batch_first: bool | None
 ) -> States:
-    output = _states(output, where)
     if isinstance(output, PackedSequence):
         output, lengths = pad_packed_sequence(output, batch_first=True)
         batch_first = True

@@ -15,7 +15,7 @@ import torch
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import Distance, Metric
-from dynalign.metrics.pairwise import measure
+from dynalign.metrics.pairwise import measure, reason_of
 from dynalign.representations import States, check_components, reduce_units
 
 Basis = Literal["own", "common"]
@@ -135,7 +135,7 @@ class DissimilarityTracker:
         try:
             current = _Checkpoint(epoch, step, self._reduced(recorded))
         except Exception as error:
-            current = _Checkpoint(epoch, step, reason=_why(error))
+            current = _Checkpoint(epoch, step, reason=reason_of(error))
         if not self.started:
             self._check(current, recorded)
         return self._add(current)
@@ -206,7 +206,7 @@ class DissimilarityTracker:
         try:
             self._prepare(metric, current, current)
         except Exception as error:
-            return _why(error)
+            return reason_of(error)
         return ""
 
     def _reduced(self, states: States) -> States:
@@ -229,7 +229,7 @@ class DissimilarityTracker:
         try:
             ready = self._prepare(metric, current, reference)
         except Exception as error:
-            return Distance(math.nan, time.perf_counter() - start, _why(error))
+            return Distance(math.nan, time.perf_counter() - start, reason_of(error))
         found = measure(metric, {}, [_PAIR], prepared=ready)[0]
         return found._replace(seconds=time.perf_counter() - start)
 
@@ -239,8 +239,3 @@ class DissimilarityTracker:
             message = f"No {metric.label} at epoch {current.epoch}: {found.reason}"
             warnings.warn(message, DissimilarityWarning, stacklevel=4)
         return Record(current.epoch, metric.label, found.value, found.seconds, found.reason, current.step)
-
-
-def _why(error: Exception) -> str:
-    """Return the reason of a record: a sentence if the error is one, whatever a metric of someone else may raise."""
-    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
