@@ -17,7 +17,7 @@ from dynalign.attractors import FAMILIES
 from dynalign.errors import DynalignError
 from dynalign.metrics.base import Description
 from dynalign.report.parts.axes import FLOOR, legend, new_figure, owner, panels, tidy, titled
-from dynalign.report.parts.matrix import Matrix, blocks_of, colour_bar, heat_map, matrix_figure
+from dynalign.report.parts.matrix import Matrix, blocks_of, colour_bar, heat_map, matrix_figure, symmetric
 from dynalign.report.parts.metrics import with_unit
 from dynalign.report.parts.numbers import number
 from dynalign.report.parts.problems import Problem, drawn
@@ -168,11 +168,8 @@ def system_matrix(case: TestCase, rows: pd.DataFrame, metric: str, part: str) ->
     first = {str(name): str(other) for name, other in family_of(mine).items()}
     order = list(dict.fromkeys(first.values()))
     names = sorted(first, key=lambda name: order.index(first[name]))
-    place = {name: index for index, name in enumerate(names)}
-    matrix = np.full((len(names), len(names)), np.nan)
     means = mine.groupby(["a", "b"], as_index=False)["dissimilarity"].mean()
-    for a, b, value in zip(means["a"], means["b"], means["dissimilarity"], strict=True):
-        matrix[place[a], place[b]] = matrix[place[b], place[a]] = value
+    matrix = symmetric(names, zip(means["a"], means["b"], means["dissimilarity"], strict=True))
     return names, [_FAMILY_OF.get(first[name], first[name]) for name in names], matrix
 
 

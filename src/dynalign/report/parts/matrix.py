@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import matplotlib
@@ -129,6 +129,15 @@ def blocks_of(groups: Sequence[Hashable]) -> list[tuple[int, int]]:
     """Return where each stretch of equal values starts, and where it has ended."""
     starts = [place for place, group in enumerate(groups) if place == 0 or group != groups[place - 1]]
     return list(zip(starts, [*starts[1:], len(groups)], strict=True))
+
+
+def symmetric(names: Sequence[str], pairs: Iterable[tuple[str, str, float]]) -> Matrix:
+    """Return the matrix of which each unordered pair of names is told once; NaN where one is not."""
+    place = {name: index for index, name in enumerate(names)}
+    matrix = np.full((len(names), len(names)), np.nan)
+    for first, second, value in pairs:
+        matrix[place[first], place[second]] = matrix[place[second], place[first]] = value
+    return matrix
 
 
 def square(names: Sequence[str], matrix: npt.ArrayLike) -> Matrix:

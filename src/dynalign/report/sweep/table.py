@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dynalign.report.parts.matrix import Matrix
+from dynalign.report.parts.matrix import Matrix, symmetric
 from dynalign.report.parts.metrics import NO_UNIT
 
 
@@ -60,11 +60,7 @@ def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix
     """
     rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)]
     names = [str(name) for name in dict.fromkeys([*rows["run"], *rows["reference"]])]
-    place = {name: index for index, name in enumerate(names)}
-    matrix = np.full((len(names), len(names)), np.nan)
-    for first, second, value in zip(rows["run"], rows["reference"], rows["dissimilarity"], strict=True):
-        matrix[place[first], place[second]] = matrix[place[second], place[first]] = value
-    return names, matrix
+    return names, symmetric(names, zip(rows["run"], rows["reference"], rows["dissimilarity"], strict=True))
 
 
 def mappable(matrix: Matrix) -> bool:
