@@ -9,7 +9,7 @@ from dynalign.models import LeakyRNN
 from dynalign.networks import build_network
 from dynalign.store import Run, RunStore
 from dynalign.tasks import PerceptualDecision
-from dynalign.training import Curriculum, RunSpec, Training, obtain
+from dynalign.training import Curriculum, RunSpec, Training, obtain, plain_phases
 
 TIMING = {
     "train": {"fixation": [40, 60], "stimulus": [100, 200], "delay": [40, 60], "decision": 60},
@@ -21,17 +21,22 @@ def spec_of(
     seed: int = 0, pretrain: tuple[str, ...] = (), train: tuple[str, ...] = ("basic",), **settings: Any
 ) -> RunSpec:
     """Return what determines a small network on short trials."""
+    phases = Curriculum("curriculum", pretrain=pretrain, train=train).phases()
     config = {
         "task": {"_target_": target_of(PerceptualDecision), "timing": TIMING},
         "model": {"_target_": target_of(LeakyRNN), "hidden": 8},
         "perturbation": None,
         "seed": seed,
-        "curriculum": {"pretrain": list(pretrain), "train": list(train)},
-        "training": {"epochs": 3, "batches_per_epoch": 2, "batch_size": 8, "validation_trials": 20, **settings},
-    }
+        "phases": plain_phases(phases),
+        "training": {
+            "epochs": 3, "batches_per_epoch": 2, "batch_size": 8, "validation_trials": 20, "learned": None,
+            "gate": None, **settings,
+        },
+    }  # fmt: skip
     return RunSpec(
         network=build_network(config, key_of(config)),
-        curriculum=Curriculum("curriculum", pretrain=pretrain, train=train),
+        phases=phases,
+        target=train[-1] if train else "delay_anti",
         training=Training(**config["training"]),
         seed=seed,
         config=config,

@@ -45,6 +45,11 @@ class Network:
         """
         return run_under(self.model, self.perturbation, inputs, seed, states=states)
 
+    def ideal_accuracy(self, rule: str) -> float:
+        """Return the accuracy of the ideal observer, who sees the inputs with their noise; NaN where not known."""
+        extra = self.perturbation.std if self.perturbation.name == "input" else 0.0
+        return float(self.task.ideal_accuracy(rule, extra_noise=extra))
+
     @torch.no_grad()
     def record(self, inputs: Tensor) -> States:
         """Return the states (trials, time, units) on the given inputs, under noise that is the same at every call."""

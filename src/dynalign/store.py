@@ -63,10 +63,13 @@ class Run:
     config : dict
         What determined the network, in plain numbers, text, lists and mappings.
     history : DataFrame
-        One row per checkpoint: epoch, step, phase, train_loss, val_loss, accuracy, chance_accuracy; and
-        the accuracy on every rule of the curriculum, as ``accuracy/<rule>``.
+        One row per checkpoint, those of ``before`` included: epoch, step, phase, train_loss, val_loss and
+        phase_accuracy (on the rules of the phase), accuracy, chance_accuracy; and the accuracy on every rule that was
+        asked, as ``accuracy/<rule>``.
     seconds : float
-        What training took.
+        What training took, that of ``before`` included.
+    before : Run, optional
+        The run of the phases before the last one, which others may share.
     """
 
     key: str
@@ -74,6 +77,7 @@ class Run:
     config: Mapping[str, Any]
     history: pd.DataFrame
     seconds: float
+    before: Run | None = None
 
     @property
     def epochs(self) -> list[int]:
@@ -92,6 +96,8 @@ class Run:
         """
         if epoch not in self.epochs:
             raise DynalignError(f"Run {self.key} has no checkpoint {epoch}; it has {self.epochs}.")
+        if self.before is not None and epoch in self.before.epochs:
+            return self.before.weights(epoch)
         path = weights_file(self.folder, epoch)
         try:
             weights: Weights = torch.load(path, weights_only=True, map_location="cpu")
@@ -162,7 +168,14 @@ class RunStore:
             raise _damaged(folder / "history.csv", error) from error
         if not len(history) or not {"epoch", "accuracy"} <= set(history):
             raise _damaged(folder / "history.csv", "it has no checkpoints")
-        return Run(folder.name, folder, config, history, float(facts["seconds"]))
+        seconds, earlier = float(facts["seconds"]), facts.get("before")
+        if earlier is None:
+            return Run(folder.name, folder, config, history, seconds)
+        if self.find(str(earlier)) is None:
+            raise _damaged(folder, f"the run {earlier} that it goes on from is gone")
+        before = self._read(self.root / str(earlier))
+        whole = pd.concat([before.history, history], ignore_index=True)
+        return Run(folder.name, folder, config, whole, before.seconds + seconds, before)
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Path | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from pytorch_lightning.callbacks import EarlyStopping, Timer
 from tests.runs import spec_of
 
 from dynalign.store import RunStore
-from dynalign.training import CheckpointCallback, RunSpec, obtain
+from dynalign.training import CheckpointCallback, obtain
 
 
 class Seen(CheckpointCallback):
@@ -110,7 +111,7 @@ def stopping(**settings) -> EarlyStopping:
 
 def test_a_run_that_stops_early_is_stored_with_its_last_state(tmp_path: Path) -> None:
     spec = spec_of(epochs=30, checkpoint_every=5)
-    spec = RunSpec(spec.network, spec.curriculum, spec.training, spec.seed, spec.config, [stopping()])
+    spec = replace(spec, callbacks=[stopping()])
     run, status = obtain(spec, RunStore(tmp_path))
     assert status == "trained"
     assert run.epochs == [0, 3]
@@ -123,7 +124,7 @@ def test_a_run_that_stops_early_is_stored_with_its_last_state(tmp_path: Path) ->
 
 def test_patience_starts_afresh_in_each_phase(tmp_path: Path) -> None:
     spec = spec_of(pretrain=("basic",), train=("delay_anti",), epochs=10)
-    spec = RunSpec(spec.network, spec.curriculum, spec.training, spec.seed, spec.config, [stopping()])
+    spec = replace(spec, callbacks=[stopping()])
     run, _ = obtain(spec, RunStore(tmp_path))
     assert run.history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
     assert run.epochs == list(range(7))

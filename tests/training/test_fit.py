@@ -14,20 +14,27 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.loggers.logger import DummyLogger
 
 from dynalign.errors import DynalignError
+from dynalign.identity import key_of
 from dynalign.metrics import CKA
 from dynalign.models import LeakyRNN
+from dynalign.networks import Network
 from dynalign.perturbations import InputNoise, RecurrentNoise
+from dynalign.store import RunStore
 from dynalign.tasks import GoNogo, PerceptualDecision
 from dynalign.training import (
     Curriculum,
     DissimilarityCallback,
     DissimilarityWarning,
+    Phase,
+    RunSpec,
     TaskModule,
     Training,
     decisions,
-    fit,
+    obtain,
+    plain_phases,
 )
 from dynalign.training.checkpoints import CheckpointCallback
 from dynalign.training.data import to_batch
@@ -37,20 +44,34 @@ TIMING = {
     "test": {"fixation": 40, "stimulus": 200, "delay": 60, "decision": 60},
 }
 TASK = PerceptualDecision(timing=TIMING)
-TRAINING = Training(epochs=3, batches_per_epoch=3, batch_size=8, validation_trials=40)
+TRAINING = Training(epochs=3, batches_per_epoch=3, batch_size=8, validation_trials=40, learned=None, gate=None)
 
 
-def train(folder: Path, curriculum: Curriculum, callbacks=(), **arguments) -> tuple[LeakyRNN, pd.DataFrame]:
-    model = LeakyRNN(n_inputs=7, n_actions=3, hidden=8)
-    settings = {"perturbation": InputNoise(0.1), "training": TRAINING, "task": TASK} | arguments
-    rows = fit(
-        model, curriculum=curriculum, target="delay_anti", seed=1, folder=folder, callbacks=callbacks, **settings
+def train(
+    folder: Path, curriculum: Curriculum, callbacks=(), *, training=TRAINING, task=TASK, perturbation=None, loggers=()
+) -> tuple[LeakyRNN, pd.DataFrame]:
+    """Train a small network through a curriculum, in a store of its own, and return it with its history."""
+    phases = curriculum.phases()
+    config = {"phases": plain_phases(phases), "seed": 1}
+    model = LeakyRNN(n_inputs=task.n_inputs, n_actions=task.n_actions, hidden=8)
+    watching = [callback for callback in callbacks if isinstance(callback, CheckpointCallback)]
+    spec = RunSpec(
+        network=Network(key_of(config), task, model, perturbation or InputNoise(0.1)),
+        phases=phases,
+        target="delay_anti",
+        training=training,
+        seed=1,
+        config=config,
+        callbacks=[callback for callback in callbacks if callback not in watching],
     )
-    return model, pd.DataFrame(rows)
+    spec.check()
+    run, _ = obtain(spec, RunStore(folder), observers=watching, loggers=loggers)
+    return model, run.history
 
 
 def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
-    return torch.load(folder / "weights" / f"epoch-{epoch:04d}.pt", weights_only=True)
+    (path,) = folder.glob(f"*/weights/epoch-{epoch:04d}.pt")
+    return torch.load(path, weights_only=True)
 
 
 def test_history_and_weights_of_every_epoch(tmp_path: Path) -> None:
@@ -58,12 +79,15 @@ def test_history_and_weights_of_every_epoch(tmp_path: Path) -> None:
     assert history["epoch"].tolist() == list(range(7))
     assert history["step"].tolist() == [0, 3, 6, 9, 12, 15, 18]
     assert history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
-    assert history[["val_loss", "accuracy", "chance_accuracy"]].notna().all().all()
+    assert history[["val_loss", "phase_accuracy", "accuracy", "chance_accuracy"]].notna().all().all()
     assert [name for name in history if "/" in name] == ["accuracy/basic", "accuracy/delay_anti"]
     pd.testing.assert_series_equal(history["accuracy"], history["accuracy/delay_anti"], check_names=False)
     for name, value in weights(tmp_path, 6).items():
         torch.testing.assert_close(value, model.state_dict()[name])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["weights"]  # what resuming needs is gone
+    first, second = sorted(tmp_path.glob("*/weights"), key=lambda folder: len(list(folder.iterdir())), reverse=True)
+    assert [len(list(folder.iterdir())) for folder in (first, second)] == [4, 3]  # each phase is a run of its own
+    for folder in (first.parent, second.parent):  # what resuming needs is gone
+        assert sorted(path.name for path in folder.iterdir()) == ["config.json", "history.csv", "run.json", "weights"]
 
 
 def test_every_rule_is_asked_and_the_loss_is_that_of_the_phase(tmp_path: Path) -> None:
@@ -180,7 +204,7 @@ def test_a_phase_that_stops_early_keeps_its_last_state(tmp_path: Path, step: int
     assert history["step"].tolist() == [*range(0, 3 * last, 3 * every), step]
     assert history[["val_loss", "accuracy"]].notna().all().all()
     assert [record.epoch for record in callback.records] == expected
-    assert {path.name for path in (tmp_path / "weights").iterdir()} == {f"epoch-{e:04d}.pt" for e in expected}
+    assert {path.name for path in tmp_path.glob("*/weights/*")} == {f"epoch-{e:04d}.pt" for e in expected}
     for name, value in weights(tmp_path, last).items():
         torch.testing.assert_close(value, model.state_dict()[name], rtol=0, atol=0)
 
@@ -200,7 +224,7 @@ def test_phases_that_stop_early_follow_one_another_also_when_resumed(tmp_path: P
     for a, b in zip(expected.parameters(), found.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert [r.dissimilarity for r in again.records] == [r.dissimilarity for r in callback.records]
-    files = [sorted(path.name for path in (tmp_path / run / "weights").iterdir()) for run in ("whole", "killed")]
+    files = [sorted(path.name for path in (tmp_path / run).glob("*/weights/*")) for run in ("whole", "killed")]
     assert files[0] == files[1]
 
 
@@ -238,7 +262,7 @@ def test_early_stopping_starts_each_phase_afresh(tmp_path: Path) -> None:
 def test_callbacks_that_cannot_start_afresh_are_refused(tmp_path: Path) -> None:
     locked = pl.Callback()
     locked.lock = threading.Lock()
-    with pytest.raises(DynalignError, match=r"Callback cannot be copied .*lock"):
+    with pytest.raises(DynalignError, match=r"Callback cannot be copied .*lock.* train in one phase"):
         train(tmp_path / "two", Curriculum("both", pretrain=["basic"], train=["delay_anti"]), [locked])
     assert len(train(tmp_path / "one", Curriculum("master"), [locked])[1]) == 4
 
@@ -282,13 +306,8 @@ def test_untrained_network_is_recorded_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_recurrent_noise_and_gonogo(tmp_path: Path) -> None:
-    task = GoNogo(timing=TIMING)
-    model = LeakyRNN(n_inputs=task.n_inputs, n_actions=task.n_actions, hidden=8)
-    rows = fit(
-        model, task=task, curriculum=Curriculum("master"), perturbation=RecurrentNoise(0.1), training=TRAINING,
-        target="delay_anti", seed=0, folder=tmp_path,
-    )  # fmt: skip
-    assert len(rows) == 4
+    _, history = train(tmp_path, Curriculum("master"), task=GoNogo(timing=TIMING), perturbation=RecurrentNoise(0.1))
+    assert len(history) == 4
 
 
 def test_decision_is_what_the_whole_period_argues_for() -> None:
@@ -305,6 +324,9 @@ def test_decision_is_what_the_whole_period_argues_for() -> None:
     [
         ({"epochs": 0}, "^epochs=0"),
         ({"learning_rate": 0.0}, "learning_rate=0"),
+        ({"learning_rate_frozen": -1.0}, "learning_rate_frozen=-1"),
+        ({"learned": 1.5}, "learned=1.5 must be a share"),
+        ({"gate": 0.0}, "gate=0 must be a share"),
         ({"weight_decay": -1.0}, "weight"),
         ({"decision_weight": 0.0}, "decision_weight=0 must lie between 0 and 1"),
         ({"decision_weight": 1.0}, "decision_weight=1 must lie between 0 and 1"),
@@ -318,3 +340,64 @@ def test_bad_settings(arguments: dict, message: str) -> None:
 def test_unknown_rule() -> None:
     with pytest.raises(DynalignError, match="train has the rule foo, which pdm does not have"):
         Curriculum("odd", train=["foo"]).check(TASK)
+
+
+def run_to(path: Path, *, seed: int = 0, **settings) -> pd.DataFrame:
+    """Train on one rule of a task without noise, which is learned soon."""
+    training = replace(TRAINING, epochs=8, batches_per_epoch=15, batch_size=32, learning_rate=0.02, **settings)
+    easy = PerceptualDecision(timing=TIMING, sigma=0.0, cohs=(51.2,))
+    return train(path, Curriculum("basic", train=["basic"], target="basic"), task=easy, training=training)[1]
+
+
+def test_a_phase_ends_once_its_rule_is_learned_twice(tmp_path: Path) -> None:
+    history = run_to(tmp_path, learned=0.98)
+    right = (history["phase_accuracy"] >= 0.98).tolist()
+    assert right[-2:] == [True, True]
+    assert not any(a and b for a, b in zip(right[:-1], right[1:-1], strict=False))
+    assert len(history) < 9
+
+
+def test_a_phase_below_the_gate_goes_on_once(tmp_path: Path) -> None:
+    settings = {"epochs": 2, "learning_rate": 1e-6}
+    short = replace(TRAINING, **settings)
+    assert len(train(tmp_path / "none", Curriculum("master"), training=short)[1]) == 3
+    again = train(tmp_path / "gate", Curriculum("master"), training=replace(short, gate=0.95))[1]
+    assert again["epoch"].tolist() == [0, 1, 2, 3, 4]
+    # A gate that any network passes ends the phase where it would have ended.
+    assert len(train(tmp_path / "easy", Curriculum("master"), training=replace(short, gate=1e-9))[1]) == 3
+
+
+def test_several_rules_take_proportionally_more_steps_and_their_own_rate(tmp_path: Path) -> None:
+    _, history = train(tmp_path, Curriculum("both", pretrain=["basic", "anti"], train=["delay_anti"], freeze=True))
+    assert history["step"].tolist() == [0, 6, 12, 18, 21, 24, 27]
+    training = Training(learning_rate=1, learning_rate_several=2, learning_rate_frozen=3)
+    one, two = Phase("train", ("basic",)), Phase("pretrain", ("basic", "anti"))
+    assert [training.rate(phase) for phase in (one, two, replace(two, frozen=True))] == [1, 2, 3]
+
+
+def test_groups_share_their_pretraining(tmp_path: Path) -> None:
+    """The second group trains its last phase only, and sees and logs the first as if it had trained it."""
+    _, first = train(tmp_path, Curriculum("a", pretrain=["basic"], train=["delay_anti"], freeze=True))
+    begun = {path.name for path in tmp_path.iterdir()}
+    seen, logger = watch(), Memory()
+    model, second = train(tmp_path, Curriculum("b", pretrain=["basic"], train=["delay_anti"]), [seen], loggers=[logger])
+    alone, expected, own = watch(), Memory(), tmp_path / "alone"
+    other, whole = train(own, Curriculum("b", pretrain=["basic"], train=["delay_anti"]), [alone], loggers=[expected])
+    pd.testing.assert_frame_equal(second, whole)
+    pd.testing.assert_frame_equal(first[:4], second[:4])
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert [r.dissimilarity for r in seen.records] == pytest.approx([r.dissimilarity for r in alone.records])
+    assert [row["epoch"] for row in logger.rows] == [row["epoch"] for row in expected.rows]
+    assert len([name for name in {p.name for p in tmp_path.iterdir()} - begun if len(name) == 16]) == 1
+
+
+class Memory(DummyLogger):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[dict] = []
+
+    def log_metrics(self, metrics: dict, step: int | None = None) -> None:
+        self.rows.append({**metrics, "step": step})

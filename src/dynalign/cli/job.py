@@ -22,7 +22,7 @@ from dynalign.networks import Network, build_network
 from dynalign.perturbations import Perturbation
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
-from dynalign.training import REFERENCES, RunSpec
+from dynalign.training import REFERENCES, Curriculum, RunSpec, plain_phases
 
 NAMELESS = ("metric", "logger", "store", "objective", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
@@ -231,21 +231,25 @@ def _spec(
     """Return what is to be trained; its config holds what determines the network, and nothing else."""
     noisy = perturbation.acts_on_network and perturbation.std > 0
     others = {name: node for name, node in (plain.get("callbacks") or {}).items() if name != _OBSERVER}
-    curriculum = {name: value for name, value in plain["curriculum"].items() if name != "name"}
+    curriculum: Curriculum = build("curriculum", plain["curriculum"])
     for name in _GIVEN & set(written):
         raise DynalignError(f"model.{name} follows from the rest of the config; set seed or task instead.")
     config = {
         "task": plain["task"],
         "model": {name: value for name, value in plain["model"].items() if name not in _GIVEN},
-        "curriculum": curriculum,
+        "phases": plain_phases(curriculum.phases()),
         "perturbation": plain["perturbation"] if noisy else None,
         "training": plain["trainer"],
         "callbacks": others,
         "seed": plain["seed"],
     }
+    network = _network(config, aliases)
+    curriculum.check(network.task)
+    config["target"] = curriculum.asks(network.task)
     spec = RunSpec(
-        network=_network(config, aliases),
-        curriculum=build("curriculum", plain["curriculum"]),
+        network=replace(network, key=key_of(config)),
+        phases=curriculum.phases(),
+        target=config["target"],
         training=build("trainer", plain["trainer"]),
         seed=plain["seed"],
         config=config,

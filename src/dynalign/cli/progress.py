@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -11,13 +12,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dynalign.cli.terminal import console
 from dynalign.store import Run
-from dynalign.training import CheckpointCallback, Training
+from dynalign.training import CheckpointCallback, Phase, Training
 
 
 class EpochProgress:
     """Shows a bar on a terminal while a network trains, and leaves one line behind."""
 
-    def __init__(self, name: str, training: Training, phases: int) -> None:
+    def __init__(self, name: str, training: Training, phases: Sequence[Phase]) -> None:
         self._console, self._name = console(), name
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -29,7 +30,7 @@ class EpochProgress:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        total = max(1, phases * training.epochs * training.batches_per_epoch)
+        total = max(1, sum(training.epochs * training.batches(phase) for phase in phases))
         self._task = self._progress.add_task(name, total=total, note="")
 
     def __enter__(self) -> EpochProgress:

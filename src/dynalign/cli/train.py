@@ -47,7 +47,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     done = False
     try:
         callback = _callback(job) if job.watched else None
-        with EpochProgress(result.name, job.spec.training, len(job.spec.curriculum.phases())) as bar:
+        with EpochProgress(result.name, job.spec.training, job.spec.phases) as bar:
             run, status = obtain(
                 job.spec,
                 job.store,

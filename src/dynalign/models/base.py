@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
+
+Init = Literal["orthogonal", "uniform"]
 
 
 class Output(NamedTuple):
@@ -85,6 +87,23 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def initialise(weight: Tensor, init: Init) -> None:
+    """Give recurrent weights (units, units) their initial values.
+
+    Raises
+    ------
+    DynalignError
+        If there is no such initialisation.
+    """
+    if init not in get_args(Init):
+        raise DynalignError(f"init={init} is unknown; {suggestion(init, get_args(Init))}")
+    if init == "orthogonal":
+        nn.init.orthogonal_(weight.detach())
+    else:
+        bound = len(weight) ** -0.5
+        nn.init.uniform_(weight.detach(), -bound, bound)
 
 
 def require_positive(**values: Any) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dynalign.models.activations import activation
-from dynalign.models.base import Output, SequenceModel, require_positive, seeded
+from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
 
 
 class LeakyGRU(SequenceModel):
@@ -35,6 +35,8 @@ class LeakyGRU(SequenceModel):
         Time constant of a unit whose update gate is open, in ms.
     dt : float
         Time step, in ms; that of the task.
+    init, readout_bias
+        See ``LeakyRNN``.
     seed : int
         Seed of the initial weights.
     """
@@ -48,6 +50,8 @@ class LeakyGRU(SequenceModel):
         activation: str = "relu",
         tau: float = 100.0,
         dt: float = 20.0,
+        init: Init = "orthogonal",
+        readout_bias: bool = True,
         seed: int = 0,
     ) -> None:
         require_positive(hidden=hidden, tau=tau, dt=dt)
@@ -59,8 +63,8 @@ class LeakyGRU(SequenceModel):
             self.gates = nn.Linear(hidden, 2 * hidden, bias=False)  # z, r
             self.candidate = nn.Linear(hidden, hidden, bias=False)
             for block in (*self.gates.weight.chunk(2), self.candidate.weight):
-                nn.init.orthogonal_(block.data)
-            self.readout = nn.Linear(hidden, n_actions)
+                initialise(block, init)
+            self.readout = nn.Linear(hidden, n_actions, bias=readout_bias)
 
     def input_parameters(self) -> list[Tensor]:
         """Return the input weights, without the biases."""

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from dynalign.models.activations import Activation, activation
-from dynalign.models.base import Output, SequenceModel, require_positive, seeded
+from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
 
 
 class LeakyRNN(SequenceModel):
     """Leaky recurrent network with a linear readout.
 
-    The recurrent weights start as a random rotation: it neither shrinks nor stretches the state, so that what
-    enters early in a trial still reaches the decision, and so does the gradient on its way back.
+    By default the recurrent weights start as a random rotation: it neither shrinks nor stretches the state, so that
+    what enters early in a trial still reaches the decision, and so does the gradient on its way back.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ class LeakyRNN(SequenceModel):
         Time constant of a unit, in ms.
     dt : float
         Time step, in ms; that of the task.
+    init : {"orthogonal", "uniform"}
+        How the recurrent weights start: a random rotation; or each uniform within 1/sqrt(hidden), whose spectral
+        radius is about 1/sqrt(3) (the study's choice).
+    readout_bias : bool
+        Whether the readout has a bias.
     seed : int
         Seed of the initial weights.
     """
@@ -49,6 +54,8 @@ class LeakyRNN(SequenceModel):
         activation: str = "relu",
         tau: float = 100.0,
         dt: float = 20.0,
+        init: Init = "orthogonal",
+        readout_bias: bool = True,
         seed: int = 0,
     ) -> None:
         require_positive(hidden=hidden, tau=tau, dt=dt)
@@ -58,8 +65,8 @@ class LeakyRNN(SequenceModel):
         with seeded(seed):
             self.input = nn.Linear(n_inputs, hidden)
             self.recurrent = nn.Linear(hidden, hidden, bias=False)
-            nn.init.orthogonal_(self.recurrent.weight)
-            self.readout = nn.Linear(hidden, n_actions)
+            initialise(self.recurrent.weight, init)
+            self.readout = nn.Linear(hidden, n_actions, bias=readout_bias)
 
     def input_parameters(self) -> list[Tensor]:
         """Return the input weights, without the bias."""

@@ -3,9 +3,10 @@
 from dynalign.training.callbacks import DissimilarityCallback, log_names
 from dynalign.training.checkpoints import CheckpointCallback, loggable
 from dynalign.training.curriculum import Curriculum, Phase
-from dynalign.training.fit import Training, fit
+from dynalign.training.fit import Stage, fit
 from dynalign.training.module import TaskModule, decisions
-from dynalign.training.runs import RunSpec, obtain
+from dynalign.training.runs import RunSpec, obtain, plain_phases
+from dynalign.training.settings import Training
 from dynalign.training.tracking import REFERENCES, DissimilarityTracker, DissimilarityWarning, Record
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Phase",
     "Record",
     "RunSpec",
+    "Stage",
     "TaskModule",
     "Training",
     "decisions",
@@ -25,4 +27,5 @@ __all__ = [
     "log_names",
     "loggable",
     "obtain",
+    "plain_phases",
 ]

@@ -113,7 +113,7 @@ class CheckpointCallback(pl.Callback):
         self._step, self._moved = step, False
 
 
-_VALIDATED = ("val_loss", "accuracy", "chance_accuracy")
+_VALIDATED = ("val_loss", "phase_accuracy", "accuracy", "chance_accuracy")
 
 
 def _in_order(name: str) -> tuple[bool, int]:

@@ -15,7 +15,11 @@ class Phase:
 
     name: str
     rules: tuple[str, ...]
-    frozen: bool
+    frozen: bool = False
+
+
+UNTRAINED = Phase("untrained", ())
+"""What stands for the training of a network that is left as it is."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,13 @@ class Curriculum:
     freeze: bool = False
     target: str | None = None
 
-    def phases(self) -> list[Phase]:
+    def phases(self) -> tuple[Phase, ...]:
         """Return the phases that have rules, in order."""
-        both = [
-            Phase("pretrain", tuple(self.pretrain), frozen=False),
+        both = (
+            Phase("pretrain", tuple(self.pretrain)),
             Phase("train", tuple(self.train), frozen=self.freeze),
-        ]
-        return [phase for phase in both if phase.rules]
+        )
+        return tuple(phase for phase in both if phase.rules)
 
     def asks(self, task: Task) -> str:
         """Return the rule on which accuracy is measured."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -68,8 +69,10 @@ class TaskModule(pl.LightningModule):
         Factor of the penalty, the sum over all weight matrices of their squared Frobenius norm.
     decision_weight : float, optional
         See ``task_loss``.
+    scoring : {"trials", "steps"}
+        What accuracy counts; see ``Training``.
     annealing_epochs : int, optional
-        Epochs over which the learning rate falls to 0 along a cosine; constant if not given.
+        Epochs over which the learning rate falls to 0 along a cosine, to begin anew after them; constant if not given.
     frozen : bool
         Whether only the model's input weights learn.
     rules : sequence of str
@@ -88,6 +91,7 @@ class TaskModule(pl.LightningModule):
         learning_rate: float,
         weight_decay: float,
         decision_weight: float | None = None,
+        scoring: Literal["trials", "steps"] = "trials",
         annealing_epochs: int | None = None,
         frozen: bool = False,
         rules: Sequence[str] = (),
@@ -99,6 +103,7 @@ class TaskModule(pl.LightningModule):
         self.perturbation = perturbation
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
         self.decision_weight, self.annealing_epochs = decision_weight, annealing_epochs
+        self.scoring = scoring
         self.rules, self.target = tuple(rules), target
         for parameter in model.parameters():
             parameter.requires_grad_(not frozen)
@@ -126,15 +131,18 @@ class TaskModule(pl.LightningModule):
         Returns
         -------
         dict
-            ``accuracy/<rule>``; ``val_loss`` if the rule is one of those that are trained, or none is; ``accuracy`` and
-            ``chance_accuracy`` (on trials without an answer) if it is the target.
+            ``accuracy/<rule>``; ``val_loss`` and ``phase_accuracy`` if the rule is one of those that are trained, or
+            none is; ``accuracy`` and ``chance_accuracy`` (on trials without an answer) if it is the target.
         """
         logits = self._logits(batch.inputs, (VALIDATION,))
         right = (decisions(logits, batch.decision) == batch.answer).double()
         accuracy = right[batch.has_answer].mean().item()
+        if self.scoring == "steps":
+            accuracy = (logits.argmax(-1) == batch.targets)[batch.decision].double().mean().item()
         values = {f"accuracy/{batch.rule}": accuracy}
         if batch.rule in self.rules or not self.rules:
             values["val_loss"] = task_loss(logits, batch, self.decision_weight).item()
+            values["phase_accuracy"] = accuracy
         if batch.rule == self.target:
             values |= {"accuracy": accuracy, "chance_accuracy": right[~batch.has_answer].mean().item()}
         return values
@@ -144,7 +152,7 @@ class TaskModule(pl.LightningModule):
         optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
         if self.annealing_epochs is None:
             return optimizer
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.annealing_epochs)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=self.annealing_epochs)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
 
     def _logits(self, inputs: Tensor, seed: tuple[int, ...]) -> Tensor:
