@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable
@@ -353,7 +354,7 @@ def test_a_phase_ends_once_its_rule_is_learned_twice(tmp_path: Path) -> None:
     history = run_to(tmp_path, learned=0.98)
     right = (history["phase_accuracy"] >= 0.98).tolist()
     assert right[-2:] == [True, True]
-    assert not any(a and b for a, b in zip(right[:-1], right[1:-1], strict=False))
+    assert not any(a and b for a, b in itertools.pairwise(right[:-1]))
     assert len(history) < 9
 
 

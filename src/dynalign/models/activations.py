@@ -21,11 +21,28 @@ class Activation(NamedTuple):
     derivative: Callable[[Tensor], Tensor]
 
 
+def _leaky_relu(pre: Tensor) -> Tensor:
+    return functional.leaky_relu(pre, LEAK)
+
+
+def _slope_of_relu(pre: Tensor) -> Tensor:
+    return (pre > 0).to(pre)
+
+
+def _slope_of_tanh(pre: Tensor) -> Tensor:
+    return 1 - torch.tanh(pre).square()
+
+
+def _slope_of_leaky_relu(pre: Tensor) -> Tensor:
+    return LEAK + (1 - LEAK) * (pre > 0).to(pre)
+
+
+# Named functions, so that a model can be sent to another process.
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(torch.relu, lambda a: (a > 0).to(a)),
+    "relu": Activation(torch.relu, _slope_of_relu),
     "softplus": Activation(functional.softplus, torch.sigmoid),
-    "tanh": Activation(torch.tanh, lambda a: 1 - torch.tanh(a).square()),
-    "leaky_relu": Activation(lambda a: functional.leaky_relu(a, LEAK), lambda a: LEAK + (1 - LEAK) * (a > 0).to(a)),
+    "tanh": Activation(torch.tanh, _slope_of_tanh),
+    "leaky_relu": Activation(_leaky_relu, _slope_of_leaky_relu),
 }
 
 

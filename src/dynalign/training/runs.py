@@ -186,6 +186,6 @@ def _copy(callback: pl.Callback) -> pl.Callback:
         return copy.deepcopy(callback)
     except Exception as error:
         raise DynalignError(
-            f"{type(callback).__name__} cannot be copied ({error}), so it cannot start each phase afresh; leave it out, "
-            "or train in one phase."
+            f"{type(callback).__name__} cannot be copied ({error}), so it cannot start each phase afresh; leave it "
+            "out, or train in one phase."
         ) from error
