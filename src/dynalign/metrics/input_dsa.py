@@ -18,9 +18,12 @@ class InputDSA(DSA):
     .. math:: v_{t+1} = A v_t + B u_{t+1}
 
     is fitted jointly by least squares (dynamic mode decomposition with control: Proctor, Brunton & Kutz 2016, arXiv
-    1409.6358), v being the whitened delay vectors of DSA and u the inputs; the operators A are compared as in DSA, whose
-    settings these are. Plain DSA fits without u: where inputs have structure in time, it takes that for the system's
-    own. With inputs that never change this is plain DSA, to the last digit.
+    1409.6358), v being the whitened delay vectors of DSA and u the inputs; the operators A are compared as in DSA,
+    whose settings these are. Plain DSA fits without u: where inputs have structure in time, it takes that for the
+    system's own. With inputs that never change this is plain DSA, to the last digit.
+
+    The question is that of InputDSA (Huang, Ostrow et al. 2025, arXiv 2510.25943). That method compares the operators B
+    as well, and fits by subspace identification, which needs no full view of the state; this is its least-squares kin.
 
     Systems are given as ``Driven(states, inputs)``. The input at a time step is the one that the state of that time
     step has seen; what acts in the step from v_t to v_{t+1} is that of the newest state in v_{t+1}. Earlier inputs have
