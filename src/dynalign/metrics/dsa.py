@@ -300,10 +300,15 @@ class DSA(Metric):
         )
 
     def _system(self, fit: HankelDMD, where: str) -> System:
-        norm = torch.linalg.matrix_norm(fit.operator)
+        operator = self._operator(fit)
+        norm = torch.linalg.matrix_norm(operator)
         if norm.item() < 1e-12:
             raise DynalignError(f"The operator of {where} vanishes: its next state cannot be told from its present.")
-        return System(fit.operator / norm if self.distance == "angular" else fit.operator)
+        return System(operator / norm if self.distance == "angular" else operator)
+
+    def _operator(self, fit: HankelDMD) -> Tensor:
+        """Return the operator that is compared."""
+        return fit.operator
 
     def _measure(self, pairs: Sequence[tuple[System, System]], size: int) -> Tensor:
         """Return the distance of each pair, whose larger operator has ``size`` rows."""

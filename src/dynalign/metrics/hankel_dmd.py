@@ -168,6 +168,18 @@ class HankelDMD:
     explained_variance: float
     span: float
 
+    def isometric(self) -> Tensor:
+        """Return the operator (rank, rank) in coordinates in which delay vectors have the lengths that they have.
+
+        With L Lᵀ = WᵀW, W the whitening, these are L⁻¹ v: the principal components of the delay vectors, and in the
+        backward pass some rotation of them, which eigenvectors that meet cannot upset.
+        """
+        kept = self.kept_rank
+        lower = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
+        inner = torch.linalg.solve_triangular(lower, self.operator[:kept, :kept] @ lower, upper=False)
+        more = len(self.operator) - kept
+        return torch.nn.functional.pad(inner, (0, more, 0, more))
+
 
 def fit_hankel_dmd(
     states: Tensor,
@@ -320,7 +332,7 @@ def _result(
     return HankelDMD(
         operator=torch.nn.functional.pad(solution.mT, (0, size - kept, 0, size - kept)),
         input_operator=torch.nn.functional.pad(added, (0, 0, 0, size - kept)),
-        whitening=whitening.detach(),
+        whitening=whitening,
         kept_rank=kept,
         explained_variance=float(values[:kept].square().sum() / values.square().sum()),
         span=float(torch.log10(values[0] / values[kept - 1])),
