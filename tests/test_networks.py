@@ -14,7 +14,7 @@ from dynalign.errors import DynalignError
 from dynalign.identity import target_of
 from dynalign.models import LeakyRNN
 from dynalign.networks import build_network
-from dynalign.perturbations import RecurrentNoise
+from dynalign.perturbations import InputNoise, RecurrentNoise
 
 
 class Mine(LeakyRNN):
@@ -62,3 +62,15 @@ def test_noise_depends_on_the_seed() -> None:
     assert torch.equal(outputs[0], outputs[1])
     for other in outputs[2:]:
         assert not torch.equal(outputs[0], other)
+
+
+def test_seen_inputs_are_those_that_the_states_come_of() -> None:
+    config = copy.deepcopy(dict(spec_of().config))
+    config["perturbation"] = {"_target_": target_of(InputNoise), "std": 0.5}
+    noisy = build_network(config, "0" * 16)
+    inputs = torch.randn(3, 9, noisy.task.n_inputs, generator=torch.Generator().manual_seed(0))
+    seen = noisy.seen_inputs(inputs)
+    assert np.abs(seen - inputs.numpy()).max() > 0.5
+    still = build_network({**config, "perturbation": None}, "0" * 16)
+    np.testing.assert_array_equal(still.record(torch.from_numpy(seen)), noisy.record(inputs))
+    np.testing.assert_array_equal(still.seen_inputs(inputs), inputs)

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import ortho_group
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import CKA, DSA, Procrustes, SoftMatching
-from dynalign.representations import Representation, reduce_units
+from dynalign.metrics import CKA, DSA, Driven, InputDSA, Procrustes, SoftMatching
+from dynalign.representations import Representation, measure_reduced, reduce_units
 from dynalign.tasks import PerceptualDecision
 
 TASK = PerceptualDecision()
@@ -57,7 +57,7 @@ def test_what_a_task_does_not_have_is_refused(arguments: dict, message: str) -> 
 
 def test_metrics_that_can_see_nothing_of_this_shape_are_refused() -> None:
     see = Representation(trials=10)
-    see.check_metrics([CKA(), DSA()], TASK, 64)
+    see.check_metrics([CKA(), DSA(), InputDSA()], TASK, 64)
     with pytest.raises(
         DynalignError, match=r"^DSA\(n_delays=120\): the recording has 100 time steps per trial, too few"
     ):
@@ -66,6 +66,8 @@ def test_metrics_that_can_see_nothing_of_this_shape_are_refused() -> None:
         see.check_metrics([DSA()], TASK, 1)
     with pytest.raises(DynalignError, match="looks at single units"):
         see.check_metrics([SoftMatching()], TASK, 64)
+    with pytest.raises(DynalignError, match=r"^InputDSA: rank=10 exceeds the 5 dimensions"):
+        see.check_metrics([InputDSA()], TASK, 5)
 
 
 def test_components_hold_the_most_variance_and_ignore_rotation() -> None:
@@ -93,6 +95,18 @@ def test_common_basis_is_shared() -> None:
     np.testing.assert_allclose(spread, [0, 0, 3, 3], atol=0.6)
     with pytest.raises(DynalignError, match="equally many units"):
         reduce_units([x, y[..., :4]], components=2, basis="common")
+
+
+@pytest.mark.parametrize("basis", ["own", "common"])
+def test_inputs_stay_with_their_states(basis: str) -> None:
+    rng = np.random.default_rng(2)
+    states, inputs = rng.normal(size=(2, 6, 20, 5)), rng.normal(size=(2, 6, 20, 2))
+    systems = {name: Driven(x, u) for name, x, u in zip("ab", states, inputs, strict=True)}
+    metric = InputDSA(rank=3)
+    (found,) = measure_reduced(metric, systems, [("a", "b")], components=3, basis=basis)
+    shown = states if basis == "own" else reduce_units(list(states), components=3, basis=basis)
+    first, second = (Driven(x, u) for x, u in zip(shown, inputs, strict=True))
+    assert found.value == pytest.approx(metric(first, second), abs=1e-9)
 
 
 def test_single_precision_stays_single() -> None:

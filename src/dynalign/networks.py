@@ -59,12 +59,16 @@ class Network:
         array: States = states.cpu().numpy()
         return array
 
+    def seen_inputs(self, inputs: Tensor) -> States:
+        """Return the given inputs (trials, time, channels) as the network sees them while ``record`` runs it."""
+        return self.perturbation.on_inputs(inputs, _generator((RECORDING,))).cpu().numpy()
+
 
 def run_under(
     model: SequenceModel, perturbation: Perturbation, inputs: Tensor, seed: tuple[int, ...], *, states: bool
 ) -> Output:
     """Run a model under a perturbation; see ``Network.run``."""
-    generator = torch.Generator().manual_seed(_mix(seed))
+    generator = _generator(seed)
     noisy = perturbation.on_inputs(inputs, generator)
     noise = perturbation.state_noise((inputs.shape[0], inputs.shape[1], model.n_states), generator)
     output: Output = model(noisy, None if noise is None else noise.to(inputs), return_states=states)
@@ -111,6 +115,10 @@ def _make(node: Mapping[str, Any], known: Mapping[str, type], **more: Any) -> An
             "import that class and pass it in classes=[...], if you trust it."
         )
     return kind(**settings, **more)
+
+
+def _generator(seed: tuple[int, ...]) -> torch.Generator:
+    return torch.Generator().manual_seed(_mix(seed))
 
 
 def _mix(seed: tuple[int, ...]) -> int:

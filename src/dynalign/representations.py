@@ -1,13 +1,14 @@
-"""From a trained network to the (trials, time, units) array that a metric sees.
+"""From a trained network to the (trials, time, units) array that a metric sees, and the inputs beside it.
 
 Four steps: run the network on a fixed probe set, the same trials for every network; cut out one period; mix in noise,
-if that is asked for; reduce the units by principal components.
+if that is asked for; reduce the units by principal components. A metric that needs inputs is given those of the same
+trials and period, as the network saw them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy.typing as npt
 import torch
 
 from dynalign.errors import DynalignError, suggestion
-from dynalign.metrics import Distance, Metric, measure
+from dynalign.metrics import Distance, Driven, Metric, measure
 from dynalign.networks import Network, build_network
 from dynalign.perturbations import RepresentationNoise
 from dynalign.store import Run
 from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
+System = States | Driven
 Name = TypeVar("Name", bound=Hashable)
 
 
@@ -103,10 +105,12 @@ class Representation:
         noise = np.random.default_rng(0).normal(size=shape)
         (seen,) = self.reduce([noise])
         for metric in metrics:
-            _check_shape(metric, seen)
+            _check_shape(metric, shown(metric, seen, self.cut(probe.inputs, probe)))
 
     def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).
+
+        A metric that needs inputs is to be given ``driven``.
 
         Parameters
         ----------
@@ -121,10 +125,13 @@ class Representation:
         DynalignError
             If the checkpoint or a class is missing, the period is empty, or the network has diverged.
         """
-        network = build_network(run.config, run.key, classes=classes)
-        network.model.load_state_dict(run.weights(epoch))
-        network.model.eval()
-        return self.seen(network, epoch)
+        return self.seen(_network(run, epoch, classes), epoch)
+
+    def driven(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
+        """Return the states as ``of`` does, with the inputs that drove them; see ``inputs``."""
+        network = _network(run, epoch, classes)
+        probe = self.probe(network.task)
+        return Driven(self.seen(network, epoch, probe), self.inputs(network, probe))
 
     def seen(self, network: Network, epoch: int, probe: Trials | None = None) -> States:
         """Return what a metric sees of a network as it is now; ``of`` a stored run at that epoch is the same.
@@ -141,6 +148,15 @@ class Representation:
         rng = np.random.default_rng((int(network.key, 16), epoch))
         noisy = RepresentationNoise(self.noise).on_representation(states, rng)
         return self.reduce([noisy])[0] if self.basis == "own" else noisy
+
+    def inputs(self, network: Network, probe: Trials | None = None) -> States:
+        """Return the inputs (trials, time, channels) that led to the states that ``seen`` returns.
+
+        They are those that the network saw, noise on them included, step by step: a state has seen the input of its own
+        time step.
+        """
+        trials = self.probe(network.task) if probe is None else probe
+        return self.cut(network.seen_inputs(torch.from_numpy(trials.inputs)), trials)
 
     def probe(self, task: Task) -> Trials:
         """Return the probe trials: the same for every network that is asked with this task."""
@@ -212,7 +228,20 @@ def reduce_units(
     return [_project(states, systems, components) for states in systems]
 
 
-def _check_shape(metric: Metric, noise: States) -> None:
+def shown(metric: Metric, states: States, inputs: States | None) -> States | Driven:
+    """Return what a metric is given of a system: its states; with the inputs, if it needs them and there are some."""
+    return Driven(states, inputs) if metric.needs_inputs and inputs is not None else states
+
+
+def _network(run: Run, epoch: int, classes: Iterable[type]) -> Network:
+    """Return the network of a stored run as it was at a checkpoint."""
+    network = build_network(run.config, run.key, classes=classes)
+    network.model.load_state_dict(run.weights(epoch))
+    network.model.eval()
+    return network
+
+
+def _check_shape(metric: Metric, noise: States | Driven) -> None:
     try:
         metric.prepare(noise, where="the recording")
     except DynalignError as error:
@@ -221,33 +250,40 @@ def _check_shape(metric: Metric, noise: States) -> None:
 
 def measure_reduced(
     metric: Metric,
-    systems: Mapping[Name, States | Callable[[], States]],
+    systems: Mapping[Name, System | Callable[[], System]],
     pairs: Sequence[tuple[Name, Name]],
     *,
     components: int | None,
     basis: Literal["own", "common"],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Distance]:
-    """Let a metric measure pairs of systems as ``Representation.seen`` returns them; see ``dynalign.metrics.measure``.
+    """Let a metric measure pairs of systems as ``Representation`` returns them; see ``dynalign.metrics.measure``.
 
     Where the basis is common, each pair has components of its own, and so each system is another one in each pair.
     """
     if basis == "own":
         return measure(metric, systems, pairs, progress=progress)
-    raw: dict[Name, States] = {}
+    raw: dict[Name, System] = {}
 
-    def part(pair: tuple[Name, Name], place: int) -> Callable[[], States]:
-        def reduced() -> States:
+    def part(pair: tuple[Name, Name], place: int) -> Callable[[], System]:
+        def reduced() -> System:
             for name in pair:
                 if name not in raw:
                     system = systems[name]
                     raw[name] = system() if callable(system) else system
-            return reduce_units([raw[name] for name in pair], components=components, basis=basis)[place]
+            both = [_states(raw[name]) for name in pair]
+            states = reduce_units(both, components=components, basis=basis)[place]
+            whole = raw[pair[place]]
+            return replace(whole, states=states) if isinstance(whole, Driven) else states
 
         return reduced
 
     parts = {(pair, place): part(pair, place) for pair in pairs for place in (0, 1)}
     return measure(metric, parts, [((pair, 0), (pair, 1)) for pair in pairs], progress=progress)
+
+
+def _states(system: System) -> States:
+    return np.asarray(system.states) if isinstance(system, Driven) else system
 
 
 def _project(states: States, fitted_on: Sequence[States], components: int) -> States:

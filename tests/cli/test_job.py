@@ -126,6 +126,12 @@ def test_two_settings_of_one_metric_stand_side_by_side(tmp_path: Path) -> None:
     assert [metric.label for metric in same.metrics] == ["DSA"]
 
 
+def test_systems_without_inputs_are_nothing_for_a_metric_that_needs_them(tmp_path: Path) -> None:
+    assert job(tmp_path, "metric=[dsa,input_dsa]").metrics[1].needs_inputs
+    with pytest.raises(DynalignError, match=r"InputDSA needs the inputs of the systems, .* use metric=dsa"):
+        the_case(tmp_path, "metric=[dsa,input_dsa]")
+
+
 @pytest.mark.parametrize("override", ["~callbacks", "callbacks=early_stopping", "~logger", "logger=none"])
 def test_what_need_not_be_there(tmp_path: Path, override: str) -> None:
     built = job(tmp_path, override)

@@ -11,8 +11,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+import numpy as np
+
 import dynalign.metrics
-from dynalign.metrics import DSAMetric, Metric
+from dynalign.metrics import Driven, DSAMetric, Metric
 
 
 def every(name: str) -> list[Any]:
@@ -32,3 +34,23 @@ def public() -> set[type[Metric]]:
         found |= new
     mine = {each for each in found if each.__module__.startswith("dynalign.") and not inspect.isabstract(each)}
     return mine - {DSAMetric}
+
+
+def fed(metric: Metric, x: Any) -> Any:
+    """Return a system as the metric takes it: for one that needs inputs, with inputs that depend on the shape alone.
+
+    One channel is constant and one the sum of two others, as they may be.
+    """
+    if not metric.needs_inputs:
+        return x
+    try:
+        shape = np.shape(x)[:2]
+    except ValueError:  # ragged
+        shape = ()
+    free = np.random.default_rng(7).normal(size=(*(shape if len(shape) == 2 else (3, 8)), 2))
+    return Driven(x, np.concatenate([free, free.sum(-1, keepdims=True), np.ones_like(free[..., :1])], axis=-1))
+
+
+def apart(metric: Metric, x: Any, y: Any) -> float:
+    """Return the dissimilarity of two arrays, given as the metric takes them."""
+    return metric(fed(metric, x), fed(metric, y))

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
-from tests.metrics.batteries import every, public
+from tests.metrics.batteries import apart, every, fed, public
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Metric, against, pairwise
+from dynalign.metrics import Driven, Metric, against, pairwise
 
 METRICS: list[Metric] = every("AXIOMS")
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=repr)
@@ -45,15 +45,15 @@ def test_every_public_metric_is_put_to_it() -> None:
 @every_metric
 def test_a_system_is_at_distance_0_from_itself(metric: Metric) -> None:
     x = system(0)
-    assert metric(x, x) < 1e-9
-    assert metric(x.astype(np.float32), x.astype(np.float32)) < 1e-9
+    assert apart(metric, x, x) < 1e-9
+    assert apart(metric, x.astype(np.float32), x.astype(np.float32)) < 1e-9
 
 
 @every_metric
 def test_different_systems_are_apart_and_symmetric(metric: Metric) -> None:
     x, y = system(0), system(1)
-    assert 0.02 < metric(x, y) <= farthest(metric)
-    assert metric(x, y) == pytest.approx(metric(y, x), abs=1e-9)
+    assert 0.02 < apart(metric, x, y) <= farthest(metric)
+    assert apart(metric, x, y) == pytest.approx(apart(metric, y, x), abs=1e-9)
 
 
 CHANGES = {
@@ -72,16 +72,16 @@ CHANGES = {
 @pytest.mark.parametrize("kind", CHANGES)
 def test_invariances_are_as_stated(metric: Metric, kind: str) -> None:
     x, y = system(1), system(11)
-    distance = metric(x, y)
+    distance = apart(metric, x, y)
     for change in CHANGES[kind]:
         changed = change(y)
         if kind in metric.invariances:
-            assert metric(x, changed) == pytest.approx(distance, abs=1e-6)
-            assert metric(y, changed) < 1e-6
+            assert apart(metric, x, changed) == pytest.approx(distance, abs=1e-6)
+            assert apart(metric, y, changed) < 1e-6
     if kind not in metric.invariances:  # stated by what is left out, too
         changes = [change(y) for change in CHANGES[kind]]
         # Only where the triangle inequality holds must a change that is at 0 leave all other distances as they are.
-        moved = [metric(y, z) if metric.triangle else abs(metric(x, z) - distance) for z in changes]
+        moved = [apart(metric, y, z) if metric.triangle else abs(apart(metric, x, z) - distance) for z in changes]
         assert max(moved) > 1e-3
 
 
@@ -89,7 +89,7 @@ def test_invariances_are_as_stated(metric: Metric, kind: str) -> None:
 def test_triangle_inequality_where_it_is_stated(metric: Metric) -> None:
     if not metric.triangle:
         pytest.skip("this metric states no triangle inequality")
-    matrix = pairwise(metric, [system(seed) + 0.5 * system(0) for seed in range(7)])
+    matrix = pairwise(metric, [fed(metric, system(seed) + 0.5 * system(0)) for seed in range(7)])
     detours = (matrix[:, :, None] + matrix[None, :, :]).min(axis=1)
     assert (matrix <= detours + 1e-6).all()
 
@@ -97,7 +97,7 @@ def test_triangle_inequality_where_it_is_stated(metric: Metric) -> None:
 @every_metric
 def test_grows_with_a_known_change(metric: Metric) -> None:
     x, y = system(0), system(1)
-    mixed = [metric(x, (1 - share) * x + share * y) for share in (0.0, 0.3, 0.6, 1.0)]
+    mixed = [apart(metric, x, (1 - share) * x + share * y) for share in (0.0, 0.3, 0.6, 1.0)]
     assert mixed == sorted(mixed)
     assert mixed[-1] > mixed[1] > 0.01
 
@@ -108,16 +108,16 @@ def test_constant_units_contribute_nothing(metric: Metric) -> None:
         pytest.skip("this metric sees single units, and a constant unit is a unit")
     x, y = system(0), system(1)
     padded = np.concatenate([y, np.full((12, 40, 2), 3.0)], axis=-1)
-    assert metric(x, padded) == pytest.approx(metric(x, y), abs=1e-9)
+    assert apart(metric, x, padded) == pytest.approx(apart(metric, x, y), abs=1e-9)
 
 
 @every_metric
 def test_takes_tensors_lists_and_odd_layouts_and_leaves_them_alone(metric: Metric) -> None:
     x, y = system(0), system(1)
     before = x.copy()
-    expected = metric(x, y)
-    assert metric(torch.from_numpy(x), y.tolist()) == pytest.approx(expected, abs=1e-12)
-    assert metric(np.asfortranarray(x), y[:, ::-1][:, ::-1]) == pytest.approx(expected, abs=1e-12)
+    expected = apart(metric, x, y)
+    assert apart(metric, torch.from_numpy(x), y.tolist()) == pytest.approx(expected, abs=1e-12)
+    assert apart(metric, np.asfortranarray(x), y[:, ::-1][:, ::-1]) == pytest.approx(expected, abs=1e-12)
     np.testing.assert_array_equal(x, before)
 
 
@@ -126,7 +126,7 @@ def test_scale(metric: Metric) -> None:
     if getattr(metric, "distance", "angular") != "angular":
         pytest.skip("this metric is no angle")
     radians = dataclasses.replace(metric, scale="radians")  # type: ignore[type-var]
-    assert radians(system(0), system(1)) == pytest.approx(metric(system(0), system(1)) * np.pi / 2)
+    assert apart(radians, system(0), system(1)) == pytest.approx(apart(metric, system(0), system(1)) * np.pi / 2)
     with pytest.raises(DynalignError, match="scale=degrees is unknown"):
         dataclasses.replace(metric, scale="degrees")  # type: ignore[type-var]
 
@@ -134,11 +134,12 @@ def test_scale(metric: Metric) -> None:
 @every_metric
 def test_pairwise_and_against_agree_with_single_calls(metric: Metric) -> None:
     systems = [system(seed) for seed in range(3)]
+    shown = [fed(metric, x) for x in systems]
     done: list[tuple[int, int]] = []
-    matrix = pairwise(metric, systems, progress=lambda *count: done.append(count))
-    expected = [[metric(x, y) for y in systems] for x in systems]
+    matrix = pairwise(metric, shown, progress=lambda *count: done.append(count))
+    expected = [[apart(metric, x, y) for y in systems] for x in systems]
     np.testing.assert_allclose(matrix, expected, atol=1e-9)
-    np.testing.assert_allclose(against(metric, systems, systems[1]), matrix[:, 1], atol=1e-9)
+    np.testing.assert_allclose(against(metric, shown, shown[1]), matrix[:, 1], atol=1e-9)
     assert done[-1] == (6, 6)
 
 
@@ -159,19 +160,31 @@ def test_pairwise_and_against_agree_with_single_calls(metric: Metric) -> None:
 def test_bad_input_gets_one_clear_sentence(metric: Metric, spoil, message: str) -> None:
     x = system(0)
     with pytest.raises(DynalignError, match=message):
-        metric(x, spoil(x))
+        apart(metric, x, spoil(x))
 
 
 @every_metric
 def test_pairwise_names_the_system_that_is_bad(metric: Metric) -> None:
     with pytest.raises(DynalignError, match=r"^the third is constant"):
-        pairwise(metric, [system(0), system(1), np.ones((12, 40, 5))], names=["a", "b", "the third"])
+        pairwise(
+            metric,
+            [fed(metric, x) for x in (system(0), system(1), np.ones((12, 40, 5)))],
+            names=["a", "b", "the third"],
+        )
+
+
+@every_metric
+def test_inputs_are_given_where_they_are_needed_and_nowhere_else(metric: Metric) -> None:
+    x = system(0)
+    other, message = (x, "without inputs") if metric.needs_inputs else (Driven(x, x), "comes with inputs")
+    with pytest.raises(DynalignError, match=f"^y .*{message}"):
+        metric(fed(metric, x), other)
 
 
 @pytest.mark.parametrize("metric", [metric for metric in METRICS if metric.needs_matched_trials], ids=repr)
 def test_row_aligned_metrics_need_matching_rows(metric: Metric) -> None:
     with pytest.raises(DynalignError, match="same trials and time steps"):
-        metric(system(0), system(1, trials=11))
+        apart(metric, system(0), system(1, trials=11))
 
 
 @every_metric
@@ -197,7 +210,7 @@ def test_any_small_input_gives_a_number_or_a_clear_error(
     elif kind in ("huge", "tiny"):
         x = x * (1e200 if kind == "huge" else 1e-200)
     try:
-        value = metric(x, x[:, ::-1])
+        value = apart(metric, x, x[:, ::-1])
     except DynalignError:
         return
     assert 0 <= value <= max(2, farthest(metric))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.metrics.batteries import every, public
+from tests.metrics.batteries import apart, every, public
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
@@ -120,7 +120,7 @@ def measure(metric: Metric, x: Any, y: Any) -> float | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConditionWarning)
         try:
-            return metric(x, y)
+            return apart(metric, x, y)
         except DynalignError as error:
             return str(error)
 

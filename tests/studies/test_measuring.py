@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.runs import run_of
 
 import dynalign.studies.measuring
-from dynalign.metrics import CKA
+from dynalign.metrics import CKA, InputDSA
 from dynalign.representations import Representation
 from dynalign.store import RunStore
 from dynalign.studies.measuring import Seen, measure_seen
@@ -53,6 +54,16 @@ def test_another_code_measures_again(seen: dict[int, Seen], tmp_path: Path, monk
     monkeypatch.setattr(dynalign.studies.measuring, "code_key", lambda *_, **__: "corrected")
     measure_seen(Counting(), seen, [(0, 3)], store)
     assert len(CALLS) == 4
+
+
+def test_a_metric_that_needs_inputs_sees_the_period_of_both(seen: dict[int, Seen], tmp_path: Path) -> None:
+    metric = InputDSA(rank=4)
+    system = seen[3].shown(metric)
+    states = seen[3].shown(CKA())
+    np.testing.assert_array_equal(system.states, states)
+    assert system.inputs.shape == (*states.shape[:2], 7)
+    (found,) = measure_seen(metric, seen, [(3, 0)], RunStore(tmp_path))
+    assert found.value == pytest.approx(metric(system, seen[0].shown(metric)), abs=1e-9)
 
 
 @pytest.mark.parametrize(

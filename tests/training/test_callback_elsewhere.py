@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import CKA, DSA, Procrustes
+from dynalign.metrics import CKA, DSA, Driven, InputDSA, Procrustes
 from dynalign.training import DissimilarityCallback
 
 pytestmark = [
@@ -101,3 +101,30 @@ def test_resumed_training_keeps_its_reference(tmp_path: Path) -> None:
 def test_wrong_submodule_is_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(DynalignError, match="'rn' is no submodule of Theirs; did you mean rnn"):
         fit(tmp_path, callback("rn"), epochs=1)
+
+
+def test_a_probe_of_one_tensor_is_what_drove_the_states(tmp_path: Path) -> None:
+    probe = torch.randn(10, 25, 3, generator=torch.Generator().manual_seed(1))
+    metric, seen = InputDSA(rank=4), []
+
+    def states(module, inputs, epoch):
+        seen.append(module.rnn(inputs)[0].detach())
+        return seen[-1]
+
+    callback = DissimilarityCallback(probe, states, [metric], components=None)
+    fit(tmp_path, callback, epochs=1)
+    first, last = (Driven(x, probe) for x in (seen[0], seen[-1]))
+    assert callback.records[-1].dissimilarity == pytest.approx(metric(last, first), abs=1e-9)
+    assert callback.records[-1].dissimilarity > 1e-4
+
+
+def test_other_probes_need_to_be_told_what_drives() -> None:
+    probe = {"x": torch.randn(10, 25, 3)}
+    with pytest.raises(DynalignError, match="InputDSA needs what drove the states; give control="):
+        DissimilarityCallback(probe, "rnn", [InputDSA()])
+    told = DissimilarityCallback(probe, "rnn", [InputDSA()], control=probe["x"])
+    plain = DissimilarityCallback(probe, "rnn", [DSA()])
+    assert told.tracker.control.shape == (10, 25, 3)
+    assert plain.tracker.control is None
+    other = DissimilarityCallback(probe, "rnn", [InputDSA()], control=2 * probe["x"])
+    assert told.state_key != other.state_key  # no training is resumed with other inputs

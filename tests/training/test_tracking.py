@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import CKA, DSA, Procrustes, SoftMatching
+from dynalign.metrics import CKA, DSA, Driven, InputDSA, Procrustes, SoftMatching
 from dynalign.training import DissimilarityTracker, DissimilarityWarning
 
 RNG = np.random.default_rng(0)
@@ -119,3 +119,48 @@ def test_a_tracker_begins_anew() -> None:
     first = values(tracker)
     tracker.begin()
     assert values(tracker) == first
+
+
+CONTROL = np.random.default_rng(1).normal(size=(5, 30, 2))
+INPUT_DSA = InputDSA(rank=3)
+
+
+def driven(i: int, j: int, control: np.ndarray = CONTROL) -> float:
+    return INPUT_DSA(Driven(CHECKPOINTS[i], CONTROL), Driven(CHECKPOINTS[j], control))
+
+
+@pytest.mark.parametrize("reference", ["initial", "final"])
+@pytest.mark.parametrize("basis", ["own", "common"])
+def test_metrics_that_need_inputs_are_given_them(reference: str, basis: str) -> None:
+    tracker = DissimilarityTracker(
+        [INPUT_DSA, CKA()], reference=reference, control=CONTROL, components=None, basis=basis
+    )
+    for epoch, states in enumerate(CHECKPOINTS):
+        tracker.add(epoch, states)
+    found = {record.epoch: record.dissimilarity for record in tracker.finish() if record.metric == INPUT_DSA.label}
+    other = 0 if reference == "initial" else 3
+    assert found == pytest.approx({epoch: driven(epoch, other) for epoch in range(4)}, abs=1e-9)
+
+
+def test_a_resumed_tracker_knows_its_inputs() -> None:
+    first, second = (DissimilarityTracker([INPUT_DSA], control=CONTROL, components=None) for _ in range(2))
+    first.add(0, CHECKPOINTS[0])
+    second.load_state_dict(first.state_dict())
+    assert second.add(1, CHECKPOINTS[1])[INPUT_DSA.label] == pytest.approx(driven(1, 0), abs=1e-9)
+
+
+def test_a_reference_from_elsewhere_has_inputs_of_its_own() -> None:
+    other = CONTROL[::-1]
+    tracker = DissimilarityTracker(
+        [INPUT_DSA], reference=Driven(CHECKPOINTS[2], other), control=CONTROL, components=None
+    )
+    assert values(tracker)[1] == pytest.approx(driven(1, 2, other), abs=1e-9)
+    with pytest.raises(DynalignError, match="the reference is given without inputs"):
+        values(DissimilarityTracker([INPUT_DSA], reference=CHECKPOINTS[2], control=CONTROL))
+
+
+def test_inputs_that_there_are_not_are_refused_at_once() -> None:
+    with pytest.raises(DynalignError, match=r"InputDSA\(rank=3\) needs what drove the states; give control="):
+        DissimilarityTracker([INPUT_DSA])
+    with pytest.raises(DynalignError, match="each state needs the input that led to it"):
+        values(DissimilarityTracker([INPUT_DSA], control=CONTROL[:, 1:]))

@@ -79,7 +79,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     Raises
     ------
     DynalignError
-        For an unknown or ill-typed key, and for an objective that there is not.
+        For an unknown or ill-typed key, an objective that there is not, and a metric that needs inputs.
     """
     numbers = check_top(config)
     plain = completed(config, config_files(settings.runtime.choices, config)) | numbers
@@ -92,8 +92,15 @@ def build_job(config: DictConfig, settings: Any) -> Job:
             raise DynalignError(
                 f"testcase.{name} is called {case.name} in its class; its config must be called so too."
             )
+    metrics = build_metrics(plain.get("metric") or {})
+    for metric in metrics:
+        if metric.needs_inputs:
+            raise DynalignError(
+                f"{metric.label} needs the inputs of the systems, but those of test cases run by themselves and have "
+                "none; leave it out, and use metric=dsa."
+            )
     return Job(
-        metrics={metric.label: metric for metric in build_metrics(plain.get("metric") or {})},
+        metrics={metric.label: metric for metric in metrics},
         cases=cases,
         simulation=build("simulation", plain["simulation"]),
         seed=numbers["seed"],

@@ -18,7 +18,7 @@ from dynalign.cli.job import Job, build_job
 from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
 from dynalign.loggers import LoggedRuns, RunInfo
-from dynalign.metrics import Distance
+from dynalign.metrics import Distance, Driven
 from dynalign.networks import States
 from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
 from dynalign.store import Run
@@ -107,9 +107,9 @@ def _callback(job: Job) -> DissimilarityCallback:
         assert isinstance(module, TaskModule)
         return see.seen(replace(network, model=module.model), epoch, probe)
 
-    reference: str | States
+    reference: str | Driven
     if isinstance(job.reference, Run):
-        reference = see.of(job.reference, job.reference.epochs[-1], classes=job.classes)
+        reference = see.driven(job.reference, job.reference.epochs[-1], classes=job.classes)
     else:
         reference = job.reference
     node = {key: value for key, value in job.plain["callbacks"]["dissimilarity"].items() if key[0] == "_"}
@@ -120,6 +120,7 @@ def _callback(job: Job) -> DissimilarityCallback:
         states=states,
         metrics=list(job.metrics),
         reference=reference,
+        control=see.inputs(network, probe),
         components=see.components if common else None,
         basis=see.basis,
         every_n_epochs=job.every,

@@ -1,12 +1,13 @@
 """Dissimilarities between systems: arrays (trials, time, units) in, numbers out."""
 
-from dynalign.metrics.base import Description, Metric
+from dynalign.metrics.base import Description, Driven, Metric
 from dynalign.metrics.causal_ot import CausalOT
 from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
 from dynalign.metrics.dsa import DSA, Explanation
 from dynalign.metrics.dsa_metric import DSAMetric
 from dynalign.metrics.hankel_dmd import ConditionWarning
+from dynalign.metrics.input_dsa import InputDSA
 from dynalign.metrics.pairwise import Distance, against, measure, pairwise
 from dynalign.metrics.procrustes import Procrustes
 from dynalign.metrics.rsa import RSA
@@ -24,7 +25,9 @@ __all__ = [
     "DSAMetric",
     "Description",
     "Distance",
+    "Driven",
     "Explanation",
+    "InputDSA",
     "Metric",
     "Procrustes",
     "SoftMatching",

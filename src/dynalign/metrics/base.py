@@ -23,6 +23,24 @@ Scale = Literal["unit", "radians"]
 Invariance = Literal["rotation", "scale", "translation", "linear"]
 
 
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """A system with what drove it, for metrics that need inputs; checked where a metric prepares it.
+
+    Attributes
+    ----------
+    states : array or Tensor, shape (trials, time, units)
+    inputs : array or Tensor, shape (trials, time, channels)
+        The input at a time step is the one that acted in the step to the state of that index, as in recurrent
+        networks, whose state has seen the input of its own time step: ``states[:, t]`` comes of ``states[:, t - 1]``
+        and ``inputs[:, t]``. Where instead ``inputs[:, t]`` acts on from ``states[:, t]``, shift them:
+        ``Driven(states[:, 1:], inputs[:, :-1])``.
+    """
+
+    states: npt.ArrayLike | torch.Tensor
+    inputs: npt.ArrayLike | torch.Tensor
+
+
 @dataclass(frozen=True)
 class Description:
     """What a reader of numbers needs to know of the metric that measured them, in plain text.
@@ -73,6 +91,9 @@ class Metric(abc.ABC):
 
     needs_matched_trials: ClassVar[bool]
     """Whether trial k must be the same condition in both systems, and time step t the same moment."""
+
+    needs_inputs: ClassVar[bool] = False
+    """Whether a system is given as ``Driven``, its states with the inputs that drove them, and not as states alone."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -132,19 +153,25 @@ class Metric(abc.ABC):
         """Whether d(x, z) <= d(x, y) + d(y, z) holds for all systems, so that the dissimilarity is a true distance."""
         return True
 
-    def __call__(self, x: npt.ArrayLike | torch.Tensor, y: npt.ArrayLike | torch.Tensor) -> float:
-        """Return the dissimilarity of ``x`` and ``y``, each of shape (trials, time, units).
+    def __call__(self, x: npt.ArrayLike | torch.Tensor | Driven, y: npt.ArrayLike | torch.Tensor | Driven) -> float:
+        """Return the dissimilarity of ``x`` and ``y``, each (trials, time, units); ``Driven`` if it needs inputs.
 
         Raises
         ------
         DynalignError
-            If an input has the wrong shape, holds NaN or infinite values, is constant, or is too short.
+            If a system has the wrong shape, holds NaN or infinite values, is constant, or is too short; or is not given
+            with inputs where the metric needs them, and without where it does not.
         """
         return float(self.distances([(self.prepare(x, where="x"), self.prepare(y, where="y"))])[0])
 
     @abc.abstractmethod
-    def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> Any:
-        """Check ``x`` (trials, time, units) and do what depends on it alone; ``where`` names it in errors."""
+    def prepare(self, x: Any, *, where: str = "x") -> Any:
+        """Check ``x`` and do what depends on it alone; ``where`` names it in errors.
+
+        Parameters
+        ----------
+        x : array or Tensor, shape (trials, time, units); or Driven where the metric ``needs_inputs``
+        """
 
     @abc.abstractmethod
     def distances(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
@@ -156,7 +183,7 @@ def _spelt(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> tuple[States, float]:
+def check_states(x: npt.ArrayLike | torch.Tensor | Driven, *, where: str) -> tuple[States, float]:
     """Return ``x`` as a float64 array (trials, time, units), centred per unit, and its size; ``x`` is left alone.
 
     The array is divided by its size, so that squares can neither overflow nor vanish: ``array * size`` is ``x``
@@ -165,29 +192,67 @@ def check_states(x: npt.ArrayLike | torch.Tensor, *, where: str) -> tuple[States
     Raises
     ------
     DynalignError
-        If ``x`` is no array of real numbers with three axes, is empty, holds NaN or infinite values, or does not
-        change at all.
+        If ``x`` is no array of real numbers with three axes, is empty, holds NaN or infinite values, does not change at
+        all, or comes with inputs.
     """
-    array = _as_array(x, where)
-    if array.ndim != 3:
-        raise DynalignError(f"{where} has shape {array.shape}, but states have three axes: (trials, time, units).")
-    if array.size == 0:
-        raise DynalignError(f"{where} is empty: its shape is {array.shape}, as (trials, time, units).")
-    if array.dtype.kind not in "fiub":
-        raise DynalignError(f"{where} holds {array.dtype} values, but states are real numbers.")
-    states: States = array.astype(np.float64)
-    bad = ~np.isfinite(states)
-    if bad.any():
-        first = tuple(int(index) for index in np.argwhere(bad)[0])
-        raise DynalignError(
-            f"{where} holds {int(bad.sum())} NaN or infinite values, the first at (trial, time, unit) {first}."
-        )
-    size = float(np.abs(states).max()) or 1.0
-    states /= size
+    if isinstance(x, Driven):
+        raise DynalignError(f"{where} comes with inputs, but this metric looks at states alone; give it the states.")
+    states, size = _checked(x, where, "states", "unit")
     centred = states - states.mean(axis=(0, 1))
     if np.ptp(states, axis=(0, 1)).max() == 0 or np.abs(centred).max() <= 4 * np.finfo(np.float64).eps:
         raise DynalignError(f"{where} is constant: no unit changes over trials or time, so it has no dynamics.")
     return np.ascontiguousarray(centred), size
+
+
+def check_driven(x: Any, *, where: str, metric: str) -> tuple[States, float, States]:
+    """Return the states of ``x``, their size, and its inputs (trials, time, channels), centred per channel.
+
+    The inputs are divided by their size, too. Channels that are constant are exactly 0.
+
+    Raises
+    ------
+    DynalignError
+        If ``x`` is not ``Driven``; its states are such as ``check_states`` refuses; or its inputs are no array of real,
+        finite numbers with three axes, or have other trials or time steps than the states.
+    """
+    if not isinstance(x, Driven):
+        raise DynalignError(
+            f"{where} is given without inputs, but {metric} needs what drove it; give dynalign.metrics.Driven(states, "
+            "inputs)."
+        )
+    states, size = check_states(x.states, where=where)
+    inputs, _ = _checked(x.inputs, f"the input to {where}", "inputs", "channel")
+    if inputs.shape[:2] != states.shape[:2]:
+        raise DynalignError(
+            f"{where} has (trials, time) = {states.shape[:2]} and the input to it {inputs.shape[:2]}; each state needs "
+            "the input that led to it."
+        )
+    spread = np.ptp(inputs, axis=(0, 1))
+    # A constant less its mean need not be 0 to the last digit, and no fit may take that digit for a signal.
+    varies = spread > 4 * np.finfo(np.float64).eps * np.abs(inputs).max(axis=(0, 1))
+    return states, size, np.where(varies, inputs - inputs.mean(axis=(0, 1)), 0.0)
+
+
+def _checked(x: npt.ArrayLike | torch.Tensor, where: str, what: str, last: str) -> tuple[States, float]:
+    """Return ``x``, an array (trials, time, ``last`` + s), divided by its size, and that size."""
+    array = _as_array(x, where)
+    axes = f"(trials, time, {last}s)"
+    if array.ndim != 3:
+        raise DynalignError(f"{where} has shape {array.shape}, but {what} have three axes: {axes}.")
+    if array.size == 0:
+        raise DynalignError(f"{where} is empty: its shape is {array.shape}, as {axes}.")
+    if array.dtype.kind not in "fiub":
+        raise DynalignError(f"{where} holds {array.dtype} values, but {what} are real numbers.")
+    numbers: States = array.astype(np.float64)
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        first = tuple(int(index) for index in np.argwhere(bad)[0])
+        raise DynalignError(
+            f"{where} holds {int(bad.sum())} NaN or infinite values, the first at (trial, time, {last}) {first}."
+        )
+    size = float(np.abs(numbers).max()) or 1.0
+    numbers /= size
+    return numbers, size
 
 
 def _as_array(x: npt.ArrayLike | torch.Tensor, where: str) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Metric, Scale, check_distance, check_states, precision
+from dynalign.metrics.base import Driven, Metric, Scale, States, check_distance, check_states, precision
 from dynalign.metrics.hankel_dmd import Embedding, HankelDMD, Rank, fit_hankel_dmd, prediction_error
 from dynalign.metrics.vector_field_alignment import Frame, align, frame, optima
 
@@ -38,6 +38,24 @@ class System:
         if (size, seed) not in self._frames:
             self._frames[size, seed] = frame(self.padded(size).detach(), seed=seed)
         return self._frames[size, seed]
+
+
+class Given(NamedTuple):
+    """A checked system on the device of the fit, before it.
+
+    Attributes
+    ----------
+    states : Tensor, shape (trials, time, units)
+        Centred; over their size.
+    inputs : Tensor, shape (trials, time, channels), or None
+        What drove them, centred.
+    rounding : float
+        Relative rounding error of the numbers.
+    """
+
+    states: Tensor
+    inputs: Tensor | None
+    rounding: float
 
 
 @dataclass(frozen=True)
@@ -172,10 +190,10 @@ class DSA(Metric):
         check_distance(self.distance, self.scale, ("angular", "euclidean", "wasserstein"))
         for key in ("n_delays", "delay_interval", "starts"):
             if getattr(self, key) < 1:
-                raise DynalignError(f"DSA needs {key} >= 1, not {getattr(self, key)}.")
-        _check_rank(self.rank)
+                raise DynalignError(f"{self.title} needs {key} >= 1, not {getattr(self, key)}.")
+        _check_rank(self.rank, self.title)
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
-            raise DynalignError(f"DSA needs ridge >= 0, not {self.ridge}.")
+            raise DynalignError(f"{self.title} needs ridge >= 0, not {self.ridge}.")
         if self.device is not None:
             _check_device(self.device)
 
@@ -184,9 +202,9 @@ class DSA(Metric):
         """Holds at the optimum where ``rank`` is a number; systems of different ranks are padded pair by pair."""
         return isinstance(self.rank, int)
 
-    def prepare(self, x: npt.ArrayLike | Tensor, *, where: str = "x") -> System:
+    def prepare(self, x: Any, *, where: str = "x") -> System:
         """Return the fitted operator (rank, rank)."""
-        return self._system(self._fit(self._states(x, where), precision(x), where), where)
+        return self._system(self._fit(self._given(x, where), where), where)
 
     def distances(self, pairs: Sequence[tuple[System, System]]) -> npt.NDArray[np.float64]:
         """Return the distance of each pair of operators."""
@@ -197,8 +215,8 @@ class DSA(Metric):
             values[here] = self._measure([pairs[k] for k in here], int(size)).detach().cpu().numpy()
         return values
 
-    def loss(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
-        """Return the distance as a tensor of no axes, through which gradients flow to ``x`` and ``y``.
+    def loss(self, x: npt.ArrayLike | Tensor | Driven, y: npt.ArrayLike | Tensor | Driven) -> Tensor:
+        """Return the distance as a tensor of no axes, through which gradients flow to the states of ``x`` and ``y``.
 
         With it a network can be trained towards given dynamics. The best alignment is found as ever; at the optimum
         its own change does not matter to first order, so that it is held fixed in the backward pass (implicit
@@ -207,7 +225,8 @@ class DSA(Metric):
 
         Parameters
         ----------
-        x, y : array or Tensor, shape (trials, time, units)
+        x, y
+            As in a call.
 
         Raises
         ------
@@ -215,19 +234,14 @@ class DSA(Metric):
             As a call does; and where the kept singular values span more than five orders of magnitude, since no
             useful gradient can be had there.
         """
-        systems = []
-        for states, where in ((x, "x"), (y, "y")):
-            checked, size = check_states(states, where=where)
-            if isinstance(states, Tensor) and states.requires_grad:
-                scaled = states.to(self._device, torch.float64) / size
-                on_device = scaled - scaled.mean((0, 1))
-            else:
-                on_device = torch.from_numpy(checked).to(self._device)
-            systems.append(self._system(self._fit(on_device, precision(states), where), where))
+        systems = [
+            self._system(self._fit(self._given(each, where, gradient=True), where), where)
+            for each, where in ((x, "x"), (y, "y"))
+        ]
         size = max(len(system.operator) for system in systems)
         return self._measure([(systems[0], systems[1])], size)[0]
 
-    def explain(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Explanation:
+    def explain(self, x: npt.ArrayLike | Tensor | Driven, y: npt.ArrayLike | Tensor | Driven) -> Explanation:
         """Say how far the distance of ``x`` and ``y`` can be trusted: their fits, and what all starts found.
 
         Unlike a call, it lets every start climb to its end, so that it may even find a better optimum.
@@ -235,9 +249,9 @@ class DSA(Metric):
         systems: list[System] = []
         reports: list[FitReport] = []
         for raw, where in ((x, "x"), (y, "y")):
-            states = self._states(raw, where)
-            fit = self._fit(states, precision(raw), where)
-            error = prediction_error(fit, self._embedding, states)
+            given = self._given(raw, where)
+            fit = self._fit(given, where)
+            error = prediction_error(fit, self._embedding, given.states, given.inputs)
             reports.append(FitReport(fit.kept_rank, fit.explained_variance, error, fit.span))
             systems.append(self._system(fit, where))
         pair = (systems[0], systems[1])
@@ -262,17 +276,39 @@ class DSA(Metric):
     def _embedding(self) -> Embedding:
         return Embedding(self.n_delays, self.delay_interval)
 
-    def _states(self, x: npt.ArrayLike | Tensor, where: str) -> Tensor:
-        return torch.from_numpy(check_states(x, where=where)[0]).to(self._device)
+    def _given(self, x: Any, where: str, *, gradient: bool = False) -> Given:
+        """Check a system; ``gradient`` keeps the way back to its states."""
+        states, size = check_states(x, where=where)
+        return Given(self._on_device(x, states, size, gradient), None, precision(x))
 
-    def _fit(self, states: Tensor, rounding: float, where: str) -> HankelDMD:
-        return fit_hankel_dmd(states, self._embedding, rank=self.rank, ridge=self.ridge, rounding=rounding, where=where)
+    def _on_device(self, raw: npt.ArrayLike | Tensor, states: States, size: float, gradient: bool) -> Tensor:
+        """Return checked states as a tensor; as one made of ``raw`` where a gradient is to flow there."""
+        if not (gradient and isinstance(raw, Tensor) and raw.requires_grad):
+            return torch.from_numpy(states).to(self._device)
+        scaled = raw.to(self._device, torch.float64) / size
+        return scaled - scaled.mean((0, 1))
+
+    def _fit(self, given: Given, where: str) -> HankelDMD:
+        return fit_hankel_dmd(
+            given.states,
+            self._embedding,
+            rank=self.rank,
+            ridge=self.ridge,
+            rounding=given.rounding,
+            inputs=given.inputs,
+            where=where,
+        )
 
     def _system(self, fit: HankelDMD, where: str) -> System:
-        norm = torch.linalg.matrix_norm(fit.operator)
+        operator = self._operator(fit)
+        norm = torch.linalg.matrix_norm(operator)
         if norm.item() < 1e-12:
             raise DynalignError(f"The operator of {where} vanishes: its next state cannot be told from its present.")
-        return System(fit.operator / norm if self.distance == "angular" else fit.operator)
+        return System(operator / norm if self.distance == "angular" else operator)
+
+    def _operator(self, fit: HankelDMD) -> Tensor:
+        """Return the operator that is compared."""
+        return fit.operator
 
     def _measure(self, pairs: Sequence[tuple[System, System]], size: int) -> Tensor:
         """Return the distance of each pair, whose larger operator has ``size`` rows."""
@@ -309,12 +345,12 @@ def _wasserstein(a: Tensor, b: Tensor) -> Tensor:
     return distance
 
 
-def _check_rank(rank: Any) -> None:
+def _check_rank(rank: Any, title: str) -> None:
     whole = isinstance(rank, int) and not isinstance(rank, bool) and rank >= 1
     share = isinstance(rank, float) and 0 < rank <= 1
     if not (whole or share or rank == "optimal"):
         raise DynalignError(
-            f"DSA needs as rank a number >= 1, a share of variance such as 0.99, or optimal, not {rank}."
+            f"{title} needs as rank a number >= 1, a share of variance such as 0.99, or optimal, not {rank}."
         )
 
 

@@ -5,6 +5,13 @@ Delay vectors :math:`(x_t, x_{t-\tau}, \ldots, x_{t-(d-1)\tau})` are gathered ov
 :math:`v_t` to :math:`v_{t+1}` in these coordinates (HAVOK: Brunton et al. 2017, arXiv 1608.05306; as
 used by DSA: Ostrow et al. 2023, arXiv 2306.10168, section 2).
 
+Where inputs are given, the map is :math:`v_{t+1} = A v_t + B u_{t+1}`, both operators fitted jointly (dynamic mode
+decomposition with control where B is not known: Proctor, Brunton & Kutz 2016, arXiv 1409.6358). By the theorem of
+Frisch, Waugh and Lovell the same A comes of a fit without inputs to what the inputs leave of both sides. That is how it
+is made, so that without inputs it is the plain fit. Where states and inputs cannot be told apart, the inputs are taken
+for the cause, and A is the shortest that there is; unlike the shortest pair of A and B, it depends on no unit of the
+inputs.
+
 Two routes lead there. The fast one never forms H. The Gram matrix HᵀH consists of d x d blocks
 :math:`\sum_t x_{t-i\tau} x_{t-j\tau}^\top`, and a block differs from its neighbour along the diagonal by the first and
 last few time steps only; so does the Gram matrix of neighbouring delay vectors that the least squares needs. But
@@ -25,6 +32,7 @@ import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
+from dynalign.metrics.control import Drive, drive_of
 
 Rank = int | float | Literal["optimal"]
 
@@ -104,6 +112,29 @@ class Embedding:
             rows.append(torch.cat([side[i - 1 : i], moved]))
         return torch.stack(rows).permute(0, 2, 1, 3).reshape(d * units, d * units)
 
+    def products(self, states: Tensor, others: Tensor) -> Tensor:
+        """Return the inner products, over all trials and steps, of delay vectors with ``others``.
+
+        Parameters
+        ----------
+        states : Tensor, shape (trials, time, units)
+        others : Tensor, shape (trials * steps, columns)
+
+        Returns
+        -------
+        Tensor, shape (n_delays units, columns)
+        """
+        steps = states.shape[1] - (self.n_delays - 1) * self.interval
+        begins = range(0, self.n_delays * self.interval, self.interval)
+        return torch.cat([_flat(states[:, begin : begin + steps]).mT @ others for begin in begins])
+
+    def acting(self, inputs: Tensor) -> Tensor:
+        """Return the inputs (trials, steps - 1, channels) that lead to each delay vector but the first.
+
+        They are those at the time of its newest state.
+        """
+        return inputs[:, (self.n_delays - 1) * self.interval + 1 :]
+
     def _piece(self, states: Tensor, begin: int) -> Tensor:
         """Return `interval` steps from `begin` on, embedded with one delay less (trials, interval, (d - 1) units)."""
         stop = begin + (self.n_delays - 1) * self.interval
@@ -118,6 +149,8 @@ class HankelDMD:
     ----------
     operator : Tensor, shape (rank, rank)
         Maps whitened coordinates of the delay embedding one time step on; zero in directions without data.
+    input_operator : Tensor, shape (rank, channels)
+        What the inputs add to them in that step; without columns where there are no inputs.
     whitening : Tensor, shape (n_delays units, kept_rank)
         Delay vectors times this are the whitened coordinates.
     kept_rank : int
@@ -129,26 +162,49 @@ class HankelDMD:
     """
 
     operator: Tensor
+    input_operator: Tensor
     whitening: Tensor
     kept_rank: int
     explained_variance: float
     span: float
 
+    def isometric(self) -> Tensor:
+        """Return the operator (rank, rank) in coordinates in which delay vectors have the lengths that they have.
+
+        With L Lᵀ = WᵀW, W the whitening, these are L⁻¹ v: the principal components of the delay vectors, and in the
+        backward pass some rotation of them, which eigenvectors that meet cannot upset.
+        """
+        kept = self.kept_rank
+        lower = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
+        inner = torch.linalg.solve_triangular(lower, self.operator[:kept, :kept] @ lower, upper=False)
+        more = len(self.operator) - kept
+        return torch.nn.functional.pad(inner, (0, more, 0, more))
+
 
 def fit_hankel_dmd(
-    states: Tensor, embedding: Embedding, *, rank: Rank, ridge: float, rounding: float, where: str = "x"
+    states: Tensor,
+    embedding: Embedding,
+    *,
+    rank: Rank,
+    ridge: float,
+    rounding: float,
+    inputs: Tensor | None = None,
+    where: str = "x",
 ) -> HankelDMD:
-    """Fit the operator of one system; gradients flow through it where the fast route is taken.
+    """Fit the operator of one system; gradients flow from it to the states where the fast route is taken.
 
     Parameters
     ----------
     states : Tensor, float64, shape (trials, time, units)
         Checked and centred.
+    inputs : Tensor, float64, shape (trials, time, channels), optional
+        What drove the system in the step to the state of the same index; checked and centred.
     rank : int, float or "optimal"
         Directions to keep: this many; as many as hold this share of the variance; or those above the optimal hard
         threshold for white noise of unknown size (Gavish & Donoho 2014, arXiv 1305.5870, eq. 4).
     ridge : float
-        Penalty on the squared norm of the operator; the coordinates have unit norm over all delay vectors.
+        Penalty on the squared norm of the operator, not on that of the inputs; the coordinates have unit norm over all
+        delay vectors.
     rounding : float
         Relative rounding error of the data; directions whose singular value is smaller hold no data.
 
@@ -173,6 +229,9 @@ def fit_hankel_dmd(
     rows = trials * (time - (embedding.n_delays - 1) * embedding.interval)
     floor = max(rounding, max(rows, width) * torch.finfo(states.dtype).eps)
 
+    acting = states.new_zeros(rows - trials, 0) if inputs is None else _flat(embedding.acting(inputs))
+    drive = drive_of(acting, floor=floor)
+
     before = embedding.gram(states[:, :-1])
     last = _flat(embedding(states)[:, -1:])
     gram = before + last.mT @ last
@@ -180,31 +239,39 @@ def fit_hankel_dmd(
     values = squares.flip(0).clamp_min(0).sqrt()
     kept = int((values[: _wanted(values, rank, (rows, width))] > floor * values[0]).sum())
     if values[kept - 1] <= _GRAM_RANGE * values[0]:
-        return _fit_exactly(states, embedding, rank, ridge, floor, where)
+        return _fit_exactly(states, embedding, rank, ridge, floor, drive, where)
     whitening = _whiten(gram, squares, vectors, kept)
-    inner = whitening.mT @ before @ whitening
+    driven = [whitening.mT @ embedding.products(part, drive.basis) for part in (states[:, :-1], states[:, 1:])]
+    inner = whitening.mT @ before @ whitening - driven[0] @ driven[0].mT
     if _is_singular(inner):
-        return _fit_exactly(states, embedding, rank, ridge, floor, where)
-    cross = whitening.mT @ embedding.gram(states[:, :-1], states[:, 1:]) @ whitening
-    return _result(_solve(inner, cross, ridge), whitening, values, rank)
+        return _fit_exactly(states, embedding, rank, ridge, floor, drive, where)
+    cross = whitening.mT @ embedding.gram(states[:, :-1], states[:, 1:]) @ whitening - driven[0] @ driven[1].mT
+    return _result(_solve(inner, cross, ridge), driven, drive, whitening, values, rank)
 
 
-def prediction_error(fit: HankelDMD, embedding: Embedding, states: Tensor) -> float:
-    """Return the mean squared error of the operator one step on, over that of predicting no change (persistence)."""
+def prediction_error(fit: HankelDMD, embedding: Embedding, states: Tensor, inputs: Tensor | None = None) -> float:
+    """Return the mean squared error of the operators one step on, over that of predicting no change (persistence)."""
     coordinates = embedding(states) @ fit.whitening
     size = torch.linalg.vector_norm(fit.whitening, dim=0)  # 1 / singular value: a direction counts by its variance
     before, after = coordinates[:, :-1], coordinates[:, 1:]
     kept = fit.kept_rank
-    error = ((after - before @ fit.operator[:kept, :kept].mT) / size).square().sum()
+    predicted = before @ fit.operator[:kept, :kept].mT
+    if inputs is not None:
+        predicted = predicted + embedding.acting(inputs) @ fit.input_operator[:kept].mT
+    error = ((after - predicted) / size).square().sum()
     persistence = ((after - before) / size).square().sum()
     return float(error / persistence) if persistence > 0 else 0.0
 
 
-def _fit_exactly(states: Tensor, embedding: Embedding, rank: Rank, ridge: float, floor: float, where: str) -> HankelDMD:
+def _fit_exactly(
+    states: Tensor, embedding: Embedding, rank: Rank, ridge: float, floor: float, drive: Drive, where: str
+) -> HankelDMD:
     """Fit by a QR decomposition of the delay vectors, which keeps the digits of small directions."""
     if states.requires_grad:
         raise DynalignError(
-            f"The kept directions of {where} differ too much in size for a gradient through the fit; use a lower rank."
+            f"The kept directions of {where} differ too much in size for a gradient through the fit"
+            + (", or its inputs leave nothing of some" if drive.basis.shape[1] else "")
+            + "; use a lower rank."
         )
     embedded = embedding(states)
     rows = _flat(embedded)
@@ -223,10 +290,14 @@ def _fit_exactly(states: Tensor, embedding: Embedding, rank: Rank, ridge: float,
     whitening = axes[:kept].mT / values[:kept]
     whitened = (rows @ whitening).unflatten(0, embedded.shape[:2])
     before, after = (_flat(whitened[:, part]) for part in (slice(None, -1), slice(1, None)))
+    driven = [part.mT @ drive.basis for part in (before, after)]
+    # What is smaller than this beside the states, before the inputs took their share, is a rounding error.
+    cut = floor * float(torch.linalg.matrix_norm(before, 2))
+    before, after = (part - drive.basis @ share.mT for part, share in zip((before, after), driven, strict=True))
     inner = before.mT @ before
     if _is_singular(inner):
-        return _result(_shortest_solution(before, after, ridge, floor), whitening, values, rank)
-    return _result(_solve(inner, before.mT @ after, ridge), whitening, values, rank)
+        return _result(_shortest_solution(before, after, ridge, cut), driven, drive, whitening, values, rank)
+    return _result(_solve(inner, before.mT @ after, ridge), driven, drive, whitening, values, rank)
 
 
 def _is_singular(inner: Tensor) -> bool:
@@ -239,24 +310,29 @@ def _solve(inner: Tensor, cross: Tensor, ridge: float) -> Tensor:
     return solution
 
 
-def _shortest_solution(before: Tensor, after: Tensor, ridge: float, floor: float) -> Tensor:
-    """Return the least-squares solution; the shortest, where the present has directions without data (``floor``)."""
+def _shortest_solution(before: Tensor, after: Tensor, ridge: float, cut: float) -> Tensor:
+    """Return the least-squares solution; the shortest, where directions of the present hold no data beyond ``cut``."""
     kept = before.shape[1]
     penalty = math.sqrt(ridge) * torch.eye(kept, 2 * kept, dtype=before.dtype, device=before.device)
     both = torch.cat([torch.cat([before, after], dim=1), penalty])
     triangle = torch.linalg.qr(both, mode="r").R
     left, sizes, right = torch.linalg.svd(triangle[:, :kept], full_matrices=False)
-    inverse = torch.where(sizes > floor * sizes[0], 1 / sizes.clamp_min(torch.finfo(sizes.dtype).tiny), 0)
+    inverse = torch.where(sizes > cut, 1 / sizes.clamp_min(torch.finfo(sizes.dtype).tiny), 0)
     solution: Tensor = right.mT @ (inverse[:, None] * (left.mT @ triangle[:, kept:]))
     return solution
 
 
-def _result(solution: Tensor, whitening: Tensor, values: Tensor, rank: Rank) -> HankelDMD:
+def _result(
+    solution: Tensor, driven: list[Tensor], drive: Drive, whitening: Tensor, values: Tensor, rank: Rank
+) -> HankelDMD:
+    """Return the fit; ``driven`` are the inner products of present and next state with the drive."""
     kept = len(solution)
     size = rank if isinstance(rank, int) else kept
+    added = (driven[1] - solution.mT @ driven[0]) @ drive.per_channel.mT
     return HankelDMD(
         operator=torch.nn.functional.pad(solution.mT, (0, size - kept, 0, size - kept)),
-        whitening=whitening.detach(),
+        input_operator=torch.nn.functional.pad(added, (0, 0, 0, size - kept)),
+        whitening=whitening,
         kept_rank=kept,
         explained_variance=float(values[:kept].square().sum() / values.square().sum()),
         span=float(torch.log10(values[0] / values[kept - 1])),

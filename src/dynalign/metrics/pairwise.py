@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dynalign.errors import DamagedError, DynalignError
-from dynalign.metrics.base import Metric
+from dynalign.metrics.base import Driven, Metric
 
 _CHUNK = 64  # pairs that are compared together; bounds the memory of a batched metric
 
@@ -53,7 +53,7 @@ def measure(
 
     Parameters
     ----------
-    systems : mapping of name to array (trials, time, units), or to a function that returns one
+    systems : mapping of name to array (trials, time, units), to Driven, or to a function that returns one
         Functions are called once, and only for systems that a pair names.
     pairs : sequence of (name, name)
     prepared : mapping of name to what ``metric.prepare`` returned, optional
@@ -103,7 +103,7 @@ def measure(
 
 def pairwise(
     metric: Metric,
-    systems: Sequence[npt.ArrayLike],
+    systems: Sequence[npt.ArrayLike | Driven],
     *,
     names: Sequence[str] | None = None,
     progress: bool | Callable[[int, int], None] = False,
@@ -116,7 +116,7 @@ def pairwise(
     Parameters
     ----------
     metric : Metric
-    systems : sequence of N arrays, each (trials, time, units)
+    systems : sequence of N arrays, each (trials, time, units); or of Driven, if the metric needs inputs
     names : sequence of str, optional
         What to call the systems in errors.
     progress : bool or callable
@@ -142,8 +142,8 @@ def pairwise(
 
 def against(
     metric: Metric,
-    systems: Sequence[npt.ArrayLike],
-    reference: npt.ArrayLike,
+    systems: Sequence[npt.ArrayLike | Driven],
+    reference: npt.ArrayLike | Driven,
     *,
     names: Sequence[str] | None = None,
     progress: bool | Callable[[int, int], None] = False,
@@ -153,7 +153,7 @@ def against(
     return _values(metric, prepared, [(index, -1) for index in range(len(systems))], progress)
 
 
-def _prepare(metric: Metric, systems: Sequence[npt.ArrayLike], names: Sequence[str] | None) -> dict[int, Any]:
+def _prepare(metric: Metric, systems: Sequence[npt.ArrayLike | Driven], names: Sequence[str] | None) -> dict[int, Any]:
     labels = [f"system {index}" for index in range(len(systems))] if names is None else list(names)
     if len(labels) != len(systems):
         raise DynalignError(f"There are {len(systems)} systems but {len(labels)} names.")

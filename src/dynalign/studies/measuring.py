@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from dynalign.identity import code_key, describe, key_of, target_of
 from dynalign.metrics import Distance, Metric
-from dynalign.representations import Representation, States, measure_reduced
+from dynalign.representations import Representation, System, measure_reduced
 from dynalign.store import Run, RunStore
 
 Name = TypeVar("Name", bound=Hashable)
@@ -33,9 +34,13 @@ class Seen:
             "representation": {"kind": target_of(type(self.representation)), **asdict(self.representation)},
         }
 
-    def states(self) -> States:
-        """Return the states (trials, time, components), or all units where the basis is common."""
-        return self.representation.of(self.run, self.epoch, classes=self.classes)
+    def shown(self, metric: Metric) -> System:
+        """Return what the metric is given: the states (trials, time, components), or all units for a common basis.
+
+        With the inputs that drove them, if the metric needs those.
+        """
+        make = self.representation.driven if metric.needs_inputs else self.representation.of
+        return make(self.run, self.epoch, classes=self.classes)
 
 
 def measure_seen(
@@ -72,7 +77,7 @@ def measure_seen(
         see = next(iter(seen.values())).representation
         new = measure_reduced(
             metric,
-            {name: each.states for name, each in seen.items()},
+            {name: partial(each.shown, metric) for name, each in seen.items()},
             [pairs[place] for place in missing],
             components=see.components,
             basis=see.basis,

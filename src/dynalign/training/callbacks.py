@@ -12,7 +12,7 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Metric
+from dynalign.metrics import Driven, Metric
 from dynalign.representations import States
 from dynalign.training.checkpoints import CheckpointCallback
 from dynalign.training.observing import observing
@@ -45,6 +45,9 @@ class DissimilarityCallback(CheckpointCallback):
     metrics : sequence of Metric
     reference, components, basis
         See ``DissimilarityTracker``.
+    control : array or Tensor, shape (trials, time, channels), optional
+        What drove the states, for metrics that need inputs: at each time step what the state of that step has seen. If
+        not given, it is ``inputs``, if that is one such tensor.
     every_n_epochs : int
     name : str, optional
     batch_first : bool, optional
@@ -63,7 +66,8 @@ class DissimilarityCallback(CheckpointCallback):
         states: str | StatesFunction,
         metrics: Sequence[Metric],
         *,
-        reference: str | States = "initial",
+        reference: str | States | Driven = "initial",
+        control: Any = None,
         components: int | None = 20,
         basis: Basis = "own",
         every_n_epochs: int = 1,
@@ -72,8 +76,15 @@ class DissimilarityCallback(CheckpointCallback):
     ) -> None:
         super().__init__(every_n_epochs)
         self.inputs, self.states, self.name, self.batch_first = inputs, states, name, batch_first
-        self.tracker = DissimilarityTracker(metrics, reference=reference, components=components, basis=basis)
-        self._data = _digest([*map(as_array, tensors_of(inputs)), *([] if isinstance(reference, str) else [reference])])
+        if control is None and isinstance(inputs, torch.Tensor) and inputs.ndim == 3:
+            control = inputs
+        if control is not None:
+            control = as_array(control)
+        self.tracker = DissimilarityTracker(
+            metrics, reference=reference, control=control, components=components, basis=basis
+        )
+        needed = [control] if control is not None and any(metric.needs_inputs for metric in metrics) else []
+        self._data = _digest([*map(as_array, tensors_of(inputs)), *_arrays(reference), *needed])
 
     @property
     def records(self) -> list[Record]:
@@ -157,6 +168,13 @@ class DissimilarityCallback(CheckpointCallback):
                 return record_states(module, self.states, probe, batch_first=self.batch_first)
             states = as_array(self.states(module, probe, epoch))
             return states.swapaxes(0, 1) if self.batch_first is False else states
+
+
+def _arrays(reference: str | States | Driven) -> list[States]:
+    """Return what a reference from elsewhere consists of."""
+    if isinstance(reference, Driven):
+        return [np.asarray(reference.states), np.asarray(reference.inputs)]
+    return [] if isinstance(reference, str) else [reference]
 
 
 def _digest(arrays: Sequence[States]) -> str:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Distance, Metric
+from dynalign.metrics import Distance, Driven, Metric
 from dynalign.metrics.pairwise import measure, reason_of
-from dynalign.representations import States, check_components, reduce_units
+from dynalign.representations import States, check_components, reduce_units, shown
 
 Basis = Literal["own", "common"]
 REFERENCES = ("initial", "previous", "final")
@@ -44,12 +44,16 @@ class Record:
 
 @dataclass
 class _Checkpoint:
-    """States that were recorded and reduced, or why there are none; and what metrics have prepared of them."""
+    """States that were recorded and reduced, or why there are none; and what metrics have prepared of them.
+
+    The inputs are the same at every checkpoint of a training, whose tracker has them: they are no part of its state.
+    """
 
     epoch: int
     step: int | None = None
     states: States | None = None
     reason: str = ""
+    inputs: States | None = None
     prepared: dict[str, Any] = field(default_factory=dict)
 
     def prepare(self, metric: Metric, where: str) -> Any:
@@ -57,7 +61,7 @@ class _Checkpoint:
         if metric.key not in self.prepared:
             if self.states is None:
                 raise DynalignError(self.reason)
-            self.prepared[metric.key] = metric.prepare(self.states, where=where)
+            self.prepared[metric.key] = metric.prepare(shown(metric, self.states, self.inputs), where=where)
         return self.prepared[metric.key]
 
     def state_dict(self) -> dict[str, Any]:
@@ -66,9 +70,10 @@ class _Checkpoint:
         return {"epoch": self.epoch, "step": self.step, "states": states, "reason": self.reason}
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> _Checkpoint:
+    def from_state_dict(cls, state: dict[str, Any], inputs: States | None) -> _Checkpoint:
         """Return the checkpoint that ``state_dict`` described."""
-        return cls(**{**state, "states": None if state["states"] is None else state["states"].numpy()})
+        states = None if state["states"] is None else state["states"].numpy()
+        return cls(**{**state, "states": states}, inputs=inputs)
 
 
 class DissimilarityTracker:
@@ -77,23 +82,27 @@ class DissimilarityTracker:
     Parameters
     ----------
     metrics : sequence of Metric
-    reference : {"initial", "previous", "final"} or array of shape (trials, time, units)
-        The first checkpoint, the one before, the last one, or states from elsewhere.
+    reference : {"initial", "previous", "final"}, array of shape (trials, time, units), or Driven
+        The first checkpoint, the one before, the last one, or states from elsewhere; with their inputs, if a metric
+        needs those.
+    control : array of shape (trials, time, channels), optional
+        What drove the states of the checkpoints, for metrics that need inputs; see ``dynalign.metrics.Driven``.
     components, basis
         How units are reduced before a metric sees them; see ``dynalign.representations.Representation``.
 
     Raises
     ------
     DynalignError
-        If the reference is unknown, no metric is given, a metric is given twice, or one looks at single units
-        while ``components`` are kept.
+        If the reference is unknown, no metric is given, a metric is given twice, one looks at single units while
+        ``components`` are kept, or one needs inputs that there are not.
     """
 
     def __init__(
         self,
         metrics: Sequence[Metric],
         *,
-        reference: str | States = "initial",
+        reference: str | States | Driven = "initial",
+        control: States | None = None,
         components: int | None = 20,
         basis: Basis = "own",
     ) -> None:
@@ -105,11 +114,20 @@ class DissimilarityTracker:
                 f"reference={reference} is unknown; use one of {', '.join(REFERENCES)}, or an array of states."
             )
         check_components(metrics, components)
+        for metric in metrics:
+            if metric.needs_inputs and control is None:
+                raise DynalignError(
+                    f"{metric.label} needs what drove the states; give control=..., the inputs as (trials, time, "
+                    "channels), over the time steps of the states."
+                )
         self.metrics = list(metrics)
-        self.components, self.basis = components, basis
+        self.components, self.basis, self.control = components, basis, control
         self.reference = reference if isinstance(reference, str) else "elsewhere"
         self._elsewhere: _Checkpoint | None = None
-        if not isinstance(reference, str):
+        if isinstance(reference, Driven):
+            states, inputs = np.asarray(reference.states), np.asarray(reference.inputs)
+            self._elsewhere = _Checkpoint(-1, states=self._reduced(states), inputs=inputs)
+        elif not isinstance(reference, str):
             self._elsewhere = _Checkpoint(-1, states=self._reduced(np.asarray(reference)))
         self.begin()
 
@@ -133,7 +151,7 @@ class DissimilarityTracker:
         """
         recorded = np.asarray(states)
         try:
-            current = _Checkpoint(epoch, step, self._reduced(recorded))
+            current = _Checkpoint(epoch, step, self._reduced(recorded), inputs=self.control)
         except Exception as error:
             current = _Checkpoint(epoch, step, reason=reason_of(error))
         if not self.started:
@@ -181,15 +199,17 @@ class DissimilarityTracker:
         """Go on from ``state``."""
         self.records = [Record(**record) for record in state["records"]]
         self.started = state["started"]
-        self._reference = None if state["reference"] is None else _Checkpoint.from_state_dict(state["reference"])
-        self._checkpoints = [_Checkpoint.from_state_dict(checkpoint) for checkpoint in state["checkpoints"]]
+        made = state["reference"]
+        inputs = self.control if self._elsewhere is None else self._elsewhere.inputs
+        self._reference = None if made is None else _Checkpoint.from_state_dict(made, inputs)
+        self._checkpoints = [_Checkpoint.from_state_dict(each, self.control) for each in state["checkpoints"]]
 
     def _check(self, current: _Checkpoint, recorded: States) -> None:
         """Raise if a metric could compare no states of this shape; leave states that are only bad ones to be noted.
 
         Whether it is the states or the settings is told by noise, which has nothing wrong but its shape.
         """
-        noise = _Checkpoint(current.epoch)
+        noise = _Checkpoint(current.epoch, inputs=self.control)
         for metric in self.metrics:
             if not self._refusal(metric, current):
                 continue
@@ -221,7 +241,8 @@ class DissimilarityTracker:
         if current.states is None or reference.states is None:
             raise DynalignError(current.reason or reference.reason)
         both = reduce_units([current.states, reference.states], components=self.components, basis="common")
-        return {where: metric.prepare(x, where=where) for where, x in zip(_PAIR, both, strict=True)}
+        given = [shown(metric, x, each.inputs) for x, each in zip(both, (current, reference), strict=True)]
+        return {where: metric.prepare(x, where=where) for where, x in zip(_PAIR, given, strict=True)}
 
     def _compare(self, metric: Metric, current: _Checkpoint, reference: _Checkpoint) -> Distance:
         """Measure one pair; the reference is prepared once, unless each pair has a basis of its own."""
