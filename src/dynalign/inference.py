@@ -58,8 +58,8 @@ def crossed(statistic: OfMeans, *designs: Array, draws: int = 2000, seed: int = 
     shapes alone, so two estimates on the same designs are paired.
 
     Standard errors are those of a mean in a two-way layout with random rows and columns (Searle, Casella & McCulloch
-    1992, section 4.3), from pseudo-values that leave out a seed, a pool member, and both; for a mean these are the
-    values themselves.
+    1992, "Variance Components", chapter 4), from pseudo-values that leave out a seed, a pool member, and both; for a
+    mean these are the values themselves.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def sign_flip(
 
     Exact up to 16 differences. Above, 2**16 patterns of signs are drawn, and the observed one counts among them
     (Phipson & Smyth 2010), so that p is never 0. Of n differences p is at least 2**-n, and twice that if two-sided:
-    four or five cannot reach 0.05 two-sided. Differences that are means over a pool speak of that pool alone.
+    five or fewer cannot reach 0.05 two-sided. Differences that are means over a pool speak of that pool alone.
 
     Parameters
     ----------
