@@ -19,8 +19,6 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Statistic = Callable[[Array], Array]
 
-_TAIL = 2.5  # per cent on either side of an interval of 95 %
-
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -31,13 +29,27 @@ class Estimate:
 
     @property
     def low(self) -> float:
-        """The lower end of the 95 % interval (percentile method, Efron & Tibshirani 1993, section 13.3)."""
-        return self._percentile(_TAIL)
+        """The lower end of the 95 % interval."""
+        return self.interval()[0]
 
     @property
     def high(self) -> float:
         """The upper end of the 95 % interval."""
-        return self._percentile(100 - _TAIL)
+        return self.interval()[1]
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the ends of the interval at a level of confidence, such as 0.95; NaN where no replicate is known."""
+        return self.percentile(level)
+
+    def percentile(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the ends of the percentile interval (Efron & Tibshirani 1993, section 13.3)."""
+        known = self.draws[~np.isnan(self.draws)]
+        if not known.size:
+            return float("nan"), float("nan")
+        tail = 50 * (1 - level)  # per cent, on either side
+        # Only replicates themselves are returned: some are infinite, and nothing lies halfway to infinity.
+        low, high = np.percentile(known, [tail, 100 - tail], method="nearest")
+        return float(low), float(high)
 
     def __sub__(self, other: Estimate) -> Estimate:
         """Return the difference, replicate by replicate: paired, if both come from the same weights.
@@ -48,11 +60,6 @@ class Estimate:
         with np.errstate(invalid="ignore"):  # infinite less infinite
             gaps = np.where(both[0] == both[1], 0.0, both[0] - both[1])
         return Estimate(float(gaps[0]), gaps[1:])
-
-    def _percentile(self, share: float) -> float:
-        known = self.draws[~np.isnan(self.draws)]
-        # Only replicates themselves are returned: some are infinite, and nothing lies halfway to infinity.
-        return float(np.percentile(known, share, method="nearest")) if known.size else float("nan")
 
 
 def estimate(statistic: Statistic, weights: Array) -> Estimate:
