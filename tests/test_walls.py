@@ -21,6 +21,7 @@ FLOORS = {
     "statistics": 1,
     "store": 2,
     "networks": 2,
+    "dynamics": 3,
     "representations": 3,
     "results": 3,
     "tables": 3,

@@ -66,17 +66,28 @@ class LeakyGRU(SequenceModel):
         """Return the input weights, without the biases."""
         return [self.input.weight]
 
-    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
+    def recurrent_parameters(self) -> dict[str, float | None]:
+        """Return what gates and candidate hear of the state; the leak, which the update gate opens, stays."""
+        return {"gates.weight": 0.0, "candidate.weight": 0.0}
+
+    def _step(self, inputs: Tensor, state: Tensor) -> Tensor:
+        return self._next(self.input(inputs), state)
+
+    def _next(self, drive: Tensor, state: Tensor) -> Tensor:
+        """Return the next state (batch, hidden) of a state and the drive (batch, 3 hidden) from the inputs."""
         hidden = self.n_states
+        gates = torch.sigmoid(drive[:, : 2 * hidden] + self.gates(state))
+        update, reset = gates.chunk(2, dim=-1)
+        candidate = self._function(drive[:, 2 * hidden :] + self.candidate(reset * state))
+        return state + (1 - self.decay) * update * (candidate - state)
+
+    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         drive = self.input(inputs)  # (batch, time, 3 hidden), all steps in one product
-        state = inputs.new_zeros(len(inputs), hidden)
+        state = inputs.new_zeros(len(inputs), self.n_states)
         noise = [None] * inputs.shape[1] if state_noise is None else state_noise.unbind(1)
         states = []
         for step, extra in zip(drive.unbind(1), noise, strict=True):
-            gates = torch.sigmoid(step[:, : 2 * hidden] + self.gates(state))
-            update, reset = gates.chunk(2, dim=-1)
-            candidate = self._function(step[:, 2 * hidden :] + self.candidate(reset * state))
-            state = state + (1 - self.decay) * update * (candidate - state)
+            state = self._next(step, state)
             if extra is not None:
                 state = state + extra
             states.append(state)
