@@ -55,10 +55,7 @@ class SequenceModel(nn.Module, abc.ABC):
             If a shape is wrong, or the model has no place for noise on its state.
         """
         name = type(self).__name__
-        if inputs.ndim != 3 or inputs.shape[-1] != self.n_inputs:
-            raise DynalignError(
-                f"{name} reads inputs of shape (batch, time, {self.n_inputs}), not {tuple(inputs.shape)}."
-            )
+        self._check_inputs(inputs)
         if state_noise is not None:
             if not self.accepts_state_noise:
                 raise DynalignError(
@@ -113,6 +110,13 @@ class SequenceModel(nn.Module, abc.ABC):
     @abc.abstractmethod
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:
         """Do what ``forward`` promises, on checked arguments."""
+
+    def _check_inputs(self, inputs: Tensor) -> None:
+        if inputs.ndim != 3 or inputs.shape[-1] != self.n_inputs:
+            raise DynalignError(
+                f"{type(self).__name__} reads inputs of shape (batch, time, {self.n_inputs}), "
+                f"not {tuple(inputs.shape)}."
+            )
 
     def _check_step(self, inputs: Tensor, state: Tensor) -> None:
         expected = [(len(inputs), self.n_inputs), (len(inputs), self.n_states)]

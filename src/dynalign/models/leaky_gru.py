@@ -52,7 +52,7 @@ class LeakyGRU(SequenceModel):
     ) -> None:
         require_positive(hidden=hidden, tau=tau, dt=dt)
         super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=hidden)
-        self._function = _activation(activation).function
+        self._activation = _activation(activation)
         self.decay = math.exp(-dt / tau)
         with seeded(seed):
             self.input = nn.Linear(n_inputs, 3 * hidden)  # z, r, c
@@ -73,13 +73,31 @@ class LeakyGRU(SequenceModel):
     def _step(self, inputs: Tensor, state: Tensor) -> Tensor:
         return self._next(self.input(inputs), state)
 
+    def _step_jacobian(self, inputs: Tensor, state: Tensor) -> Tensor:
+        r"""Return the derivative of the equations above, of :math:`c_t` by :math:`r_t` and :math:`h_{t-1}` included."""
+        update, reset, pre = self._gated(self.input(inputs), state)
+        to_update, to_reset = self.gates.weight.chunk(2)
+        opened = (1 - self.decay) * update
+        through_update = opened * (1 - update) * (self._activation.function(pre) - state)
+        through_reset = state * reset * (1 - reset)
+        gated = through_reset.unsqueeze(-1) * to_reset  # derivative of reset * state
+        gated.diagonal(dim1=-2, dim2=-1).add_(reset)
+        jacobian = torch.matmul(self.candidate.weight, gated)
+        jacobian *= (opened * self._activation.derivative(pre)).unsqueeze(-1)
+        jacobian += through_update.unsqueeze(-1) * to_update
+        jacobian.diagonal(dim1=-2, dim2=-1).add_(1 - opened)
+        return jacobian
+
     def _next(self, drive: Tensor, state: Tensor) -> Tensor:
         """Return the next state (batch, hidden) of a state and the drive (batch, 3 hidden) from the inputs."""
+        update, _, pre = self._gated(drive, state)
+        return state + (1 - self.decay) * update * (self._activation.function(pre) - state)
+
+    def _gated(self, drive: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return update gate, reset gate and what goes into the candidate's activation, (batch, hidden) each."""
         hidden = self.n_states
-        gates = torch.sigmoid(drive[:, : 2 * hidden] + self.gates(state))
-        update, reset = gates.chunk(2, dim=-1)
-        candidate = self._function(drive[:, 2 * hidden :] + self.candidate(reset * state))
-        return state + (1 - self.decay) * update * (candidate - state)
+        update, reset = torch.sigmoid(drive[:, : 2 * hidden] + self.gates(state)).chunk(2, dim=-1)
+        return update, reset, drive[:, 2 * hidden :] + self.candidate(reset * state)
 
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         drive = self.input(inputs)  # (batch, time, 3 hidden), all steps in one product

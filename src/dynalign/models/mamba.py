@@ -110,7 +110,13 @@ class Mamba(SequenceModel):
         -------
         list of Tensor, each of shape (batch, time, E N)
             In the order of the layers and of the states.
+
+        Raises
+        ------
+        DynalignError
+            If the inputs have the wrong shape.
         """
+        self._check_inputs(inputs)
         stream = self.embedding(inputs)
         found = []
         for block in self.blocks:
