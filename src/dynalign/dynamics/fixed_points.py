@@ -8,12 +8,12 @@ They are the minima of
 FixedPointFinder (Golub & Sussillo 2018, JOSS 3:1003), many starts among recorded states descend at once. Each descends
 by the Levenberg-Marquardt method with the exact Jacobian (damping after its gain: Nocedal & Wright 2006, Numerical
 Optimization, ch. 4 and 10), which never goes uphill, begins as a careful descent of the gradient, and ends as Newton's
-method.
+method. Starts that end elsewhere than at a fixed point, in a network whose activation has a kink, may have been caught
+there; they start again, with the kink rounded over less and less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +27,15 @@ from dynalign.errors import DynalignError
 from dynalign.models import SequenceModel
 
 Floats = npt.NDArray[np.float64]
-Map = Callable[[Tensor], Tensor]
 
 MARGIN = 1e-6
 """By how much an eigenvalue has to leave the unit circle to count as stable or unstable; within, a mode takes a million
 steps to decay or grow, and rounding decides on which side it is."""
 
 _EPS = float(torch.finfo(torch.float64).eps)
-_ITERATIONS = 300
+_ITERATIONS, _SMOOTH_ITERATIONS = 100, 30
+_PATIENCE, _PROGRESS = 20, 0.9  # a start has come to a minimum where this many iterations leave this much of its speed
+_WIDTHS = (0.3, 0.1, 0.03, 0.01, 1e-3)  # over which kinks are rounded in turn, in units of the states' root mean square
 _GAUSS = 1e-8  # cosine of the residual and what can be reached from it, at which q has come to a minimum
 
 
@@ -160,21 +161,29 @@ def fixed_points(
     if not 0 < size < float("inf"):
         raise DynalignError("Fixed points need recorded states that are finite and not all 0, to start from.")
 
-    def step(h: Tensor) -> Tensor:
-        return model.step(u.expand(len(h), -1), h)
-
-    def jacobian(h: Tensor) -> Tensor:
-        return model.step_jacobian(u.expand(len(h), -1), h)
-
-    speed = float((step(flat) - flat).square().sum(1).mean().sqrt())
+    speed = float((model.step(u.expand(len(flat), -1), flat) - flat).square().sum(1).mean().sqrt())
     still = max(tolerance * speed, 1e3 * _EPS * size)
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(flat))[:starts])
     noise = torch.from_numpy(rng.standard_normal((len(chosen), model.n_states)))
-    begin = flat[torch.from_numpy(chosen)] + jitter * flat.square().mean().sqrt() * noise
+    entry = float(flat.square().mean().sqrt())
+    begin = flat[torch.from_numpy(chosen)] + jitter * entry * noise
 
     # Further down than the tolerance asks, so that starts that end at one point end within rounding of each other.
-    points, moved, ended = _descend(step, jacobian, begin, enough=1e-3 * still, length=1e-12 * size)
+    enough, length = 1e-3 * still, 1e-12 * size
+    points, moved, ended = _descend(model, u, begin, enough=enough, length=length, iterations=_ITERATIONS)
+    caught = torch.nonzero(moved > still)[:, 0]
+    if len(caught) > 0 and model.smoothed(entry) is not model:
+        again = begin[caught]
+        for width in _WIDTHS:
+            smooth = model.smoothed(width * entry)
+            again, _, _ = _descend(smooth, u, again, enough=1e-3 * speed, length=length, iterations=_SMOOTH_ITERATIONS)
+        again, again_moved, again_ended = _descend(
+            model, u, again, enough=enough, length=length, iterations=_ITERATIONS
+        )
+        better = again_moved < moved[caught]
+        caught = caught[better]
+        points[caught], moved[caught], ended[caught] = again[better], again_moved[better], again_ended[better]
     inside = torch.linalg.vector_norm(points, dim=1) <= reach * size
     fixed = inside & (moved <= still)
     slow = inside & ~fixed & ended
@@ -182,7 +191,8 @@ def fixed_points(
 
     def gathered(which: Tensor) -> Points:
         kept, counts = _merged(points, moved, which, distance=merge * size)
-        eigenvalues = torch.linalg.eigvals(jacobian(points[kept])).numpy()
+        jacobian = model.step_jacobian(u.expand(len(kept), -1), points[kept])
+        eigenvalues = torch.linalg.eigvals(jacobian).numpy()
         order = np.argsort(-np.abs(eigenvalues), axis=1, kind="stable")
         eigenvalues = np.take_along_axis(eigenvalues, order, axis=1)
         distance = moved[kept].numpy()
@@ -205,12 +215,12 @@ def fixed_points(
 
 
 def _descend(
-    step: Map, jacobian: Map, begin: Tensor, *, enough: float, length: float
+    model: SequenceModel, u: Tensor, begin: Tensor, *, enough: float, length: float, iterations: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Descend from all starts at once, each with a damping of its own.
 
-    A start has ended where it moves less than ``enough``, where no small change of the state would make it slower, or
-    where its steps have become shorter than ``length``, as they do at the kink of a relu.
+    A start has ended where it moves less than ``enough``, where no small change of the state makes it slower or many
+    changes hardly did, and where its steps have become shorter than ``length``, as they do at the kink of a relu.
 
     Returns
     -------
@@ -220,17 +230,19 @@ def _descend(
     ended : bool Tensor, shape (starts,)
     """
     points = begin.clone()
-    residuals = step(points) - points
+    residuals = model.step(u.expand(len(points), -1), points) - points
     ended = torch.zeros(len(points), dtype=torch.bool)
     damping = torch.full((len(points),), float("nan"), dtype=points.dtype)
     raised = torch.full_like(damping, 2.0)  # by how much the next failure raises the damping
     least = points.shape[1] * _EPS
-    for _ in range(_ITERATIONS):
+    before = torch.full_like(damping, float("inf"))
+    for iteration in range(iterations):
         active = torch.nonzero(~ended)[:, 0]
         if len(active) == 0:
             break
         h, g = points[active], residuals[active]
-        slope = jacobian(h)
+        x = u.expand(len(h), -1)
+        slope = model.step_jacobian(x, h)
         slope.diagonal(dim1=-2, dim2=-1).sub_(1)
         gradient = torch.einsum("bij,bi->bj", slope, g)
         norm = torch.linalg.vector_norm(g, dim=1)
@@ -243,7 +255,7 @@ def _descend(
         factor, failed = torch.linalg.cholesky_ex(normal)
         change = -torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
         new = h + change
-        new_g = step(new) - new
+        new_g = model.step(x, new) - new
         gain = norm.square() - new_g.square().sum(1)
         gain = gain / (change * (lam.unsqueeze(1) * change - gradient)).sum(1)  # over the one that a line would give
         better = (gain > 0) & (failed == 0)
@@ -252,14 +264,16 @@ def _descend(
         factors = torch.where(gain > 0.75, 0.1, torch.where(gain > 0.25, 1.0, 4.0))
         damping[active] = lam * torch.where(better, factors.to(lam), raised[active])
         raised[active] = torch.where(better, torch.full_like(lam, 2.0), 2 * raised[active])
+        if iteration % _PATIENCE == 0:
+            now = torch.linalg.vector_norm(residuals[active], dim=1)
+            flat |= now > _PROGRESS * before[active]
+            before[active] = now
         short = torch.linalg.vector_norm(change, dim=1) <= length
         ended[active] = flat | short | (torch.linalg.vector_norm(residuals[active], dim=1) <= enough)
     return points, torch.linalg.vector_norm(residuals, dim=1), ended
 
 
-def _merged(
-    points: Tensor, moved: Tensor, which: Tensor, *, distance: float
-) -> tuple[Tensor, npt.NDArray[np.int64]]:
+def _merged(points: Tensor, moved: Tensor, which: Tensor, *, distance: float) -> tuple[Tensor, npt.NDArray[np.int64]]:
     """Return the indices of distinct points among ``which``, the stillest first, and how many each stands for."""
     left = torch.nonzero(which)[:, 0]
     left = left[torch.argsort(moved[left], stable=True)]

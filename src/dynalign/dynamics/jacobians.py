@@ -103,6 +103,8 @@ def mean_jacobian(
     before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)[chosen]
     total = torch.zeros(model.n_states, model.n_states, dtype=torch.float64)
     at_a_time = max(1, _ENTRIES // model.n_states**2)
-    for some_x, some_h in zip(x[chosen].split(at_a_time), before.split(at_a_time), strict=True):
-        total += model.step_jacobian(some_x, some_h).sum(0)
+    now = x[chosen]
+    for start in range(0, len(now), at_a_time):
+        some = slice(start, start + at_a_time)
+        total += model.step_jacobian(now[some], before[some]).sum(0)
     return [(total / len(before)).numpy()]

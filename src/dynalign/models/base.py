@@ -107,6 +107,13 @@ class SequenceModel(nn.Module, abc.ABC):
         self._check_step(inputs, state)
         return self._step_jacobian(inputs, state)
 
+    def smoothed(self, width: float) -> SequenceModel:  # noqa: ARG002
+        """Return this model, on the same weights, with kinks in its activation rounded over ``width``; itself, if none.
+
+        Solvers that go by derivatives get caught at kinks, and find their way past them as ``width`` goes to 0.
+        """
+        return self
+
     @abc.abstractmethod
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:
         """Do what ``forward`` promises, on checked arguments."""

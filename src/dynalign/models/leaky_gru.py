@@ -12,12 +12,13 @@ closed gate holds the state for as long as it is closed.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
-from dynalign.models.activations import activation
+from dynalign.models.activations import activation, smoothed
 from dynalign.models.base import Output, SequenceModel, require_positive, seeded
 
 
@@ -69,6 +70,12 @@ class LeakyGRU(SequenceModel):
     def recurrent_parameters(self) -> dict[str, float | None]:
         """Return what gates and candidate hear of the state; the leak, which the update gate opens, stays."""
         return {"gates.weight": 0.0, "candidate.weight": 0.0}
+
+    def smoothed(self, width: float) -> LeakyGRU:
+        """Return this model with its activation smoothed; see ``SequenceModel.smoothed``."""
+        smooth = copy.copy(self)
+        smooth._activation = smoothed(self._activation, width)
+        return smooth
 
     def _step(self, inputs: Tensor, state: Tensor) -> Tensor:
         return self._next(self.input(inputs), state)

@@ -9,6 +9,7 @@ network of arXiv 2410.24070, whose decay is exp(-20/100)).
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dynalign.models.activations import Activation, activation
+from dynalign.models.activations import Activation, activation, smoothed
 from dynalign.models.base import Output, SequenceModel, require_positive, seeded
 
 
@@ -71,6 +72,12 @@ class LeakyRNN(SequenceModel):
 
     def _pre_activation(self, inputs: Tensor, state: Tensor) -> Tensor:
         return torch.addmm(self.input(inputs), state, self.recurrent.weight.t())
+
+    def smoothed(self, width: float) -> LeakyRNN:
+        """Return this model with its activation smoothed; see ``SequenceModel.smoothed``."""
+        smooth = copy.copy(self)
+        smooth._activation = smoothed(self._activation, width)
+        return smooth
 
     def _step(self, inputs: Tensor, state: Tensor) -> Tensor:
         return torch.lerp(self._activation.function(self._pre_activation(inputs, state)), state, self.decay)

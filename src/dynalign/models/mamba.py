@@ -120,6 +120,7 @@ class Mamba(SequenceModel):
         stream = self.embedding(inputs)
         found = []
         for block in self.blocks:
+            assert isinstance(block, MambaBlock)
             found.append(block.mixer.decays(block.norm(stream)).flatten(2))
             stream, _ = block(stream, fused=False)
         return found
