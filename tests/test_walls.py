@@ -22,6 +22,7 @@ FLOORS = {
     "inference": 2,
     "store": 2,
     "networks": 2,
+    "dynamics": 3,
     "representations": 3,
     "results": 3,
     "tables": 3,

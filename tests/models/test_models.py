@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from dynalign.errors import DynalignError
 from dynalign.models import LeakyGRU, LeakyRNN, Mamba, SequenceModel
-from dynalign.models.activations import ACTIVATIONS
+from dynalign.models.activations import ACTIVATIONS, smoothed
 from dynalign.models.leaky_rnn import _Recurrence
 from dynalign.models.mamba import kernel
 from dynalign.models.scan import selective_scan
@@ -68,6 +68,59 @@ def test_frozen_networks_go_on_learning_their_input_weights_only(kind: type[Sequ
     names = {name for name, p in model.named_parameters() if any(p is c for c in chosen)}
     expected = {"embedding.weight", "embedding.bias"} if kind is Mamba else {"input.weight"}
     assert names == expected
+
+
+@every_model
+def test_recurrent_parameters_are_by_name_and_no_input_parameters(kind: type[SequenceModel]) -> None:
+    model = make(kind)
+    scan = {"A_log", "x_proj.weight", "dt_proj.weight", "dt_proj.bias"}
+    expected = {
+        LeakyRNN: {"recurrent.weight"},
+        LeakyGRU: {"gates.weight", "candidate.weight"},
+        Mamba: {f"blocks.{layer}.mixer.{name}" for layer in (0, 1) for name in scan},
+    }
+    assert set(model.recurrent_parameters()) == expected[kind]
+
+
+@pytest.mark.parametrize("kind", [LeakyRNN, LeakyGRU])
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_a_trial_is_made_of_steps(kind: type[SequenceModel], name: str) -> None:
+    model = make(kind, activation=name).double()
+    x = randn(3, 8, 5, dtype=torch.float64)
+    state = torch.zeros(3, 6, dtype=torch.float64)
+    for t, expected in enumerate(model(x).states.unbind(1)):
+        state = model.step(x[:, t], state)
+        torch.testing.assert_close(state, expected, rtol=1e-13, atol=1e-14)
+
+
+def test_a_step_of_wrong_shape() -> None:
+    with pytest.raises(
+        DynalignError, match=r"takes inputs \(batch, 5\) and a state \(batch, 6\), not \(2, 5\) and \(6,\)"
+    ):
+        make(LeakyRNN).step(torch.zeros(2, 5), torch.zeros(6))
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_smoothed_activations_come_near_theirs_and_have_their_derivative(name: str) -> None:
+    """A softplus of width w is off by w log 2 at most, at the kink."""
+    a = torch.linspace(-3, 3, 101, dtype=torch.float64).requires_grad_()
+    smooth = smoothed(ACTIVATIONS[name], 0.1)
+    assert (smooth.function(a) - ACTIVATIONS[name].function(a)).abs().max() <= 0.1 * math.log(2) * (1 + 1e-12)
+    (slope,) = torch.autograd.grad(smooth.function(a).sum(), a)
+    torch.testing.assert_close(slope, smooth.derivative(a), rtol=1e-8, atol=1e-8)  # softplus is linear from 20 w on
+    assert (smooth is ACTIVATIONS[name]) == (name in ("tanh", "softplus"))
+
+
+@every_model
+def test_smoothing_shares_the_weights_and_leaves_the_model(kind: type[SequenceModel]) -> None:
+    model = make(kind)
+    x = randn(2, 7, 5)
+    before = model(x).states
+    smooth = model.smoothed(0.5)
+    assert (smooth is model) == (kind is Mamba)
+    assert all(a is b for a, b in zip(model.parameters(), smooth.parameters(), strict=True))
+    assert (smooth(x).states != before).any() or kind is Mamba
+    torch.testing.assert_close(model(x).states, before, rtol=0, atol=0)
 
 
 @every_model

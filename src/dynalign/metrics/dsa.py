@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.optimize
 import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
 from dynalign.metrics.base import Driven, Metric, Scale, States, check_distance, check_states, precision
 from dynalign.metrics.hankel_dmd import Embedding, HankelDMD, Rank, fit_hankel_dmd, prediction_error
+from dynalign.metrics.spectra import wasserstein
 from dynalign.metrics.vector_field_alignment import Frame, align, frame, optima
 
 Distance = Literal["angular", "euclidean", "wasserstein"]
@@ -315,7 +315,8 @@ class DSA(Metric):
         ordered = [_ordered(pair) for pair in pairs]
         a, b = (torch.stack([system.padded(size) for system in side]) for side in zip(*ordered, strict=True))
         if self.distance == "wasserstein":
-            return torch.stack([_wasserstein(p, q) for p, q in zip(a, b, strict=True)])
+            spectra = zip(torch.linalg.eigvals(a), torch.linalg.eigvals(b), strict=True)
+            return torch.stack([wasserstein(p, q) for p, q in spectra])
         first, second = ([system.frame(size, self.seed) for system in side] for side in zip(*ordered, strict=True))
         c = align(first, second, starts=self.starts)
         return self._between(a, c @ b @ c.mT)
@@ -336,13 +337,6 @@ def _ordered(pair: tuple[System, System]) -> tuple[System, System]:
         (float(torch.trace(x)), float(torch.linalg.matrix_norm(x + x.mT))) for x in (s.operator.detach() for s in pair)
     )
     return pair if first <= second else pair[::-1]
-
-
-def _wasserstein(a: Tensor, b: Tensor) -> Tensor:
-    apart = (torch.linalg.eigvals(a)[:, None] - torch.linalg.eigvals(b)[None, :]).abs()
-    rows, columns = scipy.optimize.linear_sum_assignment(apart.detach().cpu().numpy() ** 2)
-    distance: Tensor = torch.linalg.vector_norm(apart[rows, columns]) / math.sqrt(len(a))
-    return distance
 
 
 def _check_rank(rank: Any, title: str) -> None:

@@ -15,10 +15,11 @@ LEAK = 0.01
 
 
 class Activation(NamedTuple):
-    """A function of the pre-activation and its derivative there."""
+    """A function of the pre-activation and its derivative there; ``leak`` is its slope below a kink at 0, if any."""
 
     function: Callable[[Tensor], Tensor]
     derivative: Callable[[Tensor], Tensor]
+    leak: float | None = None
 
 
 def _leaky_relu(pre: Tensor) -> Tensor:
@@ -39,10 +40,10 @@ def _slope_of_leaky_relu(pre: Tensor) -> Tensor:
 
 # Named functions, so that a model can be sent to another process.
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(torch.relu, _slope_of_relu),
+    "relu": Activation(torch.relu, _slope_of_relu, leak=0.0),
     "softplus": Activation(functional.softplus, torch.sigmoid),
     "tanh": Activation(torch.tanh, _slope_of_tanh),
-    "leaky_relu": Activation(_leaky_relu, _slope_of_leaky_relu),
+    "leaky_relu": Activation(_leaky_relu, _slope_of_leaky_relu, leak=LEAK),
 }
 
 
@@ -57,3 +58,14 @@ def activation(name: str) -> Activation:
     if name not in ACTIVATIONS:
         raise DynalignError(f"activation={name} is unknown; {suggestion(name, ACTIVATIONS)}")
     return ACTIVATIONS[name]
+
+
+def smoothed(f: Activation, width: float) -> Activation:
+    """Return the function with its kink rounded over about ``width`` on either side; itself, if it has none."""
+    if f.leak is None:
+        return f
+    leak = f.leak
+    return Activation(
+        lambda a: leak * a + (1 - leak) * functional.softplus(a, beta=1 / width),
+        lambda a: leak + (1 - leak) * torch.sigmoid(a / width),
+    )

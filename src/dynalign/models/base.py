@@ -57,10 +57,7 @@ class SequenceModel(nn.Module, abc.ABC):
             If a shape is wrong, or the model has no place for noise on its state.
         """
         name = type(self).__name__
-        if inputs.ndim != 3 or inputs.shape[-1] != self.n_inputs:
-            raise DynalignError(
-                f"{name} reads inputs of shape (batch, time, {self.n_inputs}), not {tuple(inputs.shape)}."
-            )
+        self._check_inputs(inputs)
         if state_noise is not None:
             if not self.accepts_state_noise:
                 raise DynalignError(
@@ -72,13 +69,104 @@ class SequenceModel(nn.Module, abc.ABC):
                 raise DynalignError(f"{name} needs state noise of shape {expected}, not {tuple(state_noise.shape)}.")
         return self._run(inputs, state_noise, return_states)
 
+    def step(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Return the next state, as one step of ``forward`` without noise makes it.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (batch, n_inputs)
+        state : Tensor, shape (batch, n_states)
+
+        Returns
+        -------
+        Tensor, shape (batch, n_states)
+
+        Raises
+        ------
+        DynalignError
+            If a shape is wrong, or the next state does not follow from the state and the present input alone.
+        """
+        self._check_step(inputs, state)
+        return self._step(inputs, state)
+
+    def step_jacobian(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Return the derivative of ``step`` by the state, row = unit of the next state.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (batch, n_inputs)
+        state : Tensor, shape (batch, n_states)
+
+        Returns
+        -------
+        Tensor, shape (batch, n_states, n_states)
+
+        Raises
+        ------
+        DynalignError
+            As ``step``.
+        """
+        self._check_step(inputs, state)
+        return self._step_jacobian(inputs, state)
+
+    def smoothed(self, width: float) -> SequenceModel:  # noqa: ARG002
+        """Return this model, on the same weights, with kinks in its activation rounded over ``width``; itself, if none.
+
+        Solvers that go by derivatives get caught at kinks, and find their way past them as ``width`` goes to 0.
+        """
+        return self
+
     @abc.abstractmethod
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:
         """Do what ``forward`` promises, on checked arguments."""
 
+    def _check_inputs(self, inputs: Tensor) -> None:
+        if inputs.ndim != 3 or inputs.shape[-1] != self.n_inputs:
+            raise DynalignError(
+                f"{type(self).__name__} reads inputs of shape (batch, time, {self.n_inputs}), "
+                f"not {tuple(inputs.shape)}."
+            )
+
+    def _check_step(self, inputs: Tensor, state: Tensor) -> None:
+        expected = [(len(inputs), self.n_inputs), (len(inputs), self.n_states)]
+        if [tuple(inputs.shape), tuple(state.shape)] != expected:
+            raise DynalignError(
+                f"A step of {type(self).__name__} takes inputs (batch, {self.n_inputs}) and a state "
+                f"(batch, {self.n_states}), not {tuple(inputs.shape)} and {tuple(state.shape)}."
+            )
+
+    def _step(self, inputs: Tensor, state: Tensor) -> Tensor:  # noqa: ARG002
+        """Do what ``step`` promises, on checked arguments."""
+        raise DynalignError(f"{type(self).__name__} does not say how one step leads from a state to the next.")
+
+    def _step_jacobian(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Do what ``step_jacobian`` promises, on checked arguments; by differentiation, if there is nothing faster."""
+
+        def one(h: Tensor, x: Tensor) -> Tensor:
+            return self._step(x[None], h[None])[0]
+
+        jacobian: Tensor = torch.func.vmap(torch.func.jacrev(one))(state, inputs)
+        return jacobian
+
     @abc.abstractmethod
     def input_parameters(self) -> list[Tensor]:
         """Return the parameters that go on learning when a curriculum freezes the network."""
+
+    def recurrent_parameters(self) -> dict[str, float | None]:
+        """Return which parameters lead from a state to the next, by their names in the state dict.
+
+        Returns
+        -------
+        dict of str to float or None
+            To each name the value of all its entries at which no unit hears of the past through it, or None if
+            the recurrence is off whatever this parameter is.
+
+        Raises
+        ------
+        DynalignError
+            If the model does not say so.
+        """
+        raise DynalignError(f"{type(self).__name__} does not say which of its parameters are recurrent.")
 
 
 @contextmanager

@@ -12,12 +12,13 @@ closed gate holds the state for as long as it is closed.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
-from dynalign.models.activations import activation
+from dynalign.models.activations import activation, smoothed
 from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
 
 
@@ -56,7 +57,7 @@ class LeakyGRU(SequenceModel):
     ) -> None:
         require_positive(hidden=hidden, tau=tau, dt=dt)
         super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=hidden)
-        self._function = _activation(activation).function
+        self._activation = _activation(activation)
         self.decay = math.exp(-dt / tau)
         with seeded(seed):
             self.input = nn.Linear(n_inputs, 3 * hidden)  # z, r, c
@@ -70,17 +71,52 @@ class LeakyGRU(SequenceModel):
         """Return the input weights, without the biases."""
         return [self.input.weight]
 
-    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
+    def recurrent_parameters(self) -> dict[str, float | None]:
+        """Return what gates and candidate hear of the state; the leak, which the update gate opens, stays."""
+        return {"gates.weight": 0.0, "candidate.weight": 0.0}
+
+    def smoothed(self, width: float) -> LeakyGRU:
+        """Return this model with its activation smoothed; see ``SequenceModel.smoothed``."""
+        smooth = copy.copy(self)
+        smooth._activation = smoothed(self._activation, width)
+        return smooth
+
+    def _step(self, inputs: Tensor, state: Tensor) -> Tensor:
+        return self._next(self.input(inputs), state)
+
+    def _step_jacobian(self, inputs: Tensor, state: Tensor) -> Tensor:
+        r"""Return the derivative of the equations above, of :math:`c_t` by :math:`r_t` and :math:`h_{t-1}` included."""
+        update, reset, pre = self._gated(self.input(inputs), state)
+        to_update, to_reset = self.gates.weight.chunk(2)
+        opened = (1 - self.decay) * update
+        through_update = opened * (1 - update) * (self._activation.function(pre) - state)
+        through_reset = state * reset * (1 - reset)
+        gated = through_reset.unsqueeze(-1) * to_reset  # derivative of reset * state
+        gated.diagonal(dim1=-2, dim2=-1).add_(reset)
+        jacobian = torch.matmul(self.candidate.weight, gated)
+        jacobian *= (opened * self._activation.derivative(pre)).unsqueeze(-1)
+        jacobian += through_update.unsqueeze(-1) * to_update
+        jacobian.diagonal(dim1=-2, dim2=-1).add_(1 - opened)
+        return jacobian
+
+    def _next(self, drive: Tensor, state: Tensor) -> Tensor:
+        """Return the next state (batch, hidden) of a state and the drive (batch, 3 hidden) from the inputs."""
+        update, _, pre = self._gated(drive, state)
+        return state + (1 - self.decay) * update * (self._activation.function(pre) - state)
+
+    def _gated(self, drive: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return update gate, reset gate and what goes into the candidate's activation, (batch, hidden) each."""
         hidden = self.n_states
+        update, reset = torch.sigmoid(drive[:, : 2 * hidden] + self.gates(state)).chunk(2, dim=-1)
+        return update, reset, drive[:, 2 * hidden :] + self.candidate(reset * state)
+
+    def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         drive = self.input(inputs)  # (batch, time, 3 hidden), all steps in one product
-        state = inputs.new_zeros(len(inputs), hidden)
+        state = inputs.new_zeros(len(inputs), self.n_states)
         noise = [None] * inputs.shape[1] if state_noise is None else state_noise.unbind(1)
         states = []
         for step, extra in zip(drive.unbind(1), noise, strict=True):
-            gates = torch.sigmoid(step[:, : 2 * hidden] + self.gates(state))
-            update, reset = gates.chunk(2, dim=-1)
-            candidate = self._function(step[:, 2 * hidden :] + self.candidate(reset * state))
-            state = state + (1 - self.decay) * update * (candidate - state)
+            state = self._next(step, state)
             if extra is not None:
                 state = state + extra
             states.append(state)

@@ -9,6 +9,7 @@ network of arXiv 2410.24070, whose decay is exp(-20/100)).
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dynalign.models.activations import Activation, activation
+from dynalign.models.activations import Activation, activation, smoothed
 from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
 
 
@@ -71,6 +72,29 @@ class LeakyRNN(SequenceModel):
     def input_parameters(self) -> list[Tensor]:
         """Return the input weights, without the bias."""
         return [self.input.weight]
+
+    def recurrent_parameters(self) -> dict[str, float | None]:
+        """Return the recurrent weights; the leak is no parameter, and stays."""
+        return {"recurrent.weight": 0.0}
+
+    def _pre_activation(self, inputs: Tensor, state: Tensor) -> Tensor:
+        return torch.addmm(self.input(inputs), state, self.recurrent.weight.t())
+
+    def smoothed(self, width: float) -> LeakyRNN:
+        """Return this model with its activation smoothed; see ``SequenceModel.smoothed``."""
+        smooth = copy.copy(self)
+        smooth._activation = smoothed(self._activation, width)
+        return smooth
+
+    def _step(self, inputs: Tensor, state: Tensor) -> Tensor:
+        return torch.lerp(self._activation.function(self._pre_activation(inputs, state)), state, self.decay)
+
+    def _step_jacobian(self, inputs: Tensor, state: Tensor) -> Tensor:
+        r"""Return :math:`d\,I + (1-d)\,\mathrm{diag}(f') W_{rec}` at every point."""
+        slope = (1 - self.decay) * self._activation.derivative(self._pre_activation(inputs, state))
+        jacobian = slope.unsqueeze(-1) * self.recurrent.weight
+        jacobian.diagonal(dim1=-2, dim2=-1).add_(self.decay)
+        return jacobian
 
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         drive = self.input(inputs)  # (batch, time, hidden), all steps in one product

@@ -19,9 +19,10 @@ from torch.nn import functional
 
 from dynalign.errors import DynalignError, suggestion
 from dynalign.models.base import Output, SequenceModel, require_positive, seeded
-from dynalign.models.scan import selective_scan
+from dynalign.models.scan import decays, selective_scan
 
 BACKENDS = ("auto", "torch", "cuda")
+OFF = 50.0  # of A_log: A = -5e21, so that a step of any size forgets all
 _OTHERWISE = "use backend=auto to run the same block in plain PyTorch."
 
 
@@ -82,6 +83,54 @@ class Mamba(SequenceModel):
         """Return the embedding's weights and bias, which is what the study left unfrozen."""
         return list(self.embedding.parameters())
 
+    def recurrent_parameters(self) -> dict[str, float | None]:
+        r"""Return what sets :math:`e^{\Delta_t A}`, the one thing by which a state leads to the next.
+
+        That is A, and what makes the step sizes of the inputs: dt_proj and x_proj. The latter makes B and C too, what
+        enters the state and what is read; it is one choice, made from the input, of how much to forget and to keep
+        (the selection that gives the model its name), and with half of it trained the recurrence would be neither
+        trained nor initial. The scan is off where A is so large that all is forgotten; zeros would not do that. The
+        convolution, which remembers the last few inputs but no state, stays.
+        """
+        off = {"A_log": OFF, "dt_proj.weight": None, "dt_proj.bias": None, "x_proj.weight": None}
+        layers = range(len(self.blocks))
+        return {f"blocks.{layer}.mixer.{name}": value for layer in layers for name, value in off.items()}
+
+    def decays(self, inputs: Tensor) -> list[Tensor]:
+        r"""Return :math:`e^{\Delta_t A}` of every layer's scan, the derivative of each of its states by the last.
+
+        Given the inputs of its layer, a scan is linear and acts on every state alone: this is the diagonal of its
+        Jacobian at step t, from the state before to the state that has seen input t.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (batch, time, n_inputs)
+
+        Returns
+        -------
+        list of Tensor, each of shape (batch, time, E N)
+            In the order of the layers and of the states.
+
+        Raises
+        ------
+        DynalignError
+            If the inputs have the wrong shape.
+        """
+        self._check_inputs(inputs)
+        stream = self.embedding(inputs)
+        found = []
+        for block in self.blocks:
+            assert isinstance(block, MambaBlock)
+            found.append(block.mixer.decays(block.norm(stream)).flatten(2))
+            stream, _ = block(stream, fused=False)
+        return found
+
+    def _step(self, inputs: Tensor, state: Tensor) -> Tensor:  # noqa: ARG002
+        raise DynalignError(
+            f"{type(self).__name__} has no step on its states alone, since its step sizes depend on earlier inputs; "
+            "its decays along a trajectory say how a state leads to the next."
+        )
+
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         fused = not return_states and self.backend != "torch" and inputs.is_cuda and not isinstance(kernel(), str)
         stream = self.embedding(inputs)  # (batch, time, d)
@@ -130,16 +179,25 @@ class MambaMixer(nn.Module):
 
     def forward(self, stream: Tensor, *, fused: bool) -> tuple[Tensor, Tensor | None]:
         """Mix along time; ``stream`` is (batch, time, d)."""
-        time = stream.shape[1]
-        x, gate = self.in_proj(stream).chunk(2, dim=-1)  # (batch, time, E) each
-        x = functional.silu(self.conv1d(x.transpose(1, 2))[..., :time].transpose(1, 2))
-        dt, B, C = self.x_proj(x).split(self._split, dim=-1)  # R, N, N
-        delta = functional.softplus(self.dt_proj(dt))  # (batch, time, E)
-        A = -torch.exp(self.A_log)  # (E, N)
+        x, gate, delta, A, B, C = self._selected(stream)
         if fused:
             return self.out_proj(_fused_scan(x, delta, A, B, C, self.D, gate)), None
         y, states = selective_scan(delta, A, B, C, x)
         return self.out_proj((y + self.D * x) * functional.silu(gate)), states
+
+    def decays(self, stream: Tensor) -> Tensor:
+        """Return what every state is multiplied with at every step, (batch, time, E, N)."""
+        _, _, delta, A, _, _ = self._selected(stream)
+        return decays(delta, A)
+
+    def _selected(self, stream: Tensor) -> tuple[Tensor, ...]:
+        """Return what scan and gate need: x, gate, delta (batch, time, E), A (E, N), B, C (batch, time, N)."""
+        time = stream.shape[1]
+        x, gate = self.in_proj(stream).chunk(2, dim=-1)
+        x = functional.silu(self.conv1d(x.transpose(1, 2))[..., :time].transpose(1, 2))
+        dt, B, C = self.x_proj(x).split(self._split, dim=-1)  # R, N, N
+        delta = functional.softplus(self.dt_proj(dt))
+        return x, gate, delta, -torch.exp(self.A_log), B, C
 
 
 @cache

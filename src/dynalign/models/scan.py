@@ -17,6 +17,23 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+def decays(delta: Tensor, A: Tensor) -> Tensor:
+    """Return what every state is multiplied with on its way to the next step, between 0 and 1.
+
+    Parameters
+    ----------
+    delta : Tensor, shape (..., E)
+        Step sizes, positive.
+    A : Tensor, shape (E, N)
+        Decay rates, negative.
+
+    Returns
+    -------
+    Tensor, shape (..., E, N)
+    """
+    return torch.exp(delta.unsqueeze(-1) * A)
+
+
 def selective_scan(delta: Tensor, A: Tensor, B: Tensor, C: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Run the scan from a zero state.
 
@@ -45,7 +62,7 @@ class _SelectiveScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         delta, B, C, x = (tensor.transpose(0, 1).contiguous() for tensor in (delta, B, C, x))
-        decay = torch.exp(delta.unsqueeze(-1) * A)
+        decay = decays(delta, A)
         states = (delta * x).unsqueeze(-1) * B.unsqueeze(-2)  # what enters; then, in place, the states
         for t in range(1, len(states)):
             states[t].addcmul_(decay[t], states[t - 1])
