@@ -1,8 +1,8 @@
 """Questions asked of runs: how far did a network move over learning, how alike are networks after it."""
 
-from dynalign.studies.after_learning import Trained, comparable, compare_trained
+from dynalign.studies.pairwise import Trained, comparable, compare_trained
 from dynalign.studies.measuring import Seen, measure_seen
-from dynalign.studies.over_learning import checkpoints, measure_over_learning
+from dynalign.studies.checkpoints import checkpoints, measure_over_learning
 
 __all__ = [
     "Seen",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dynalign.errors import DynalignError
+from dynalign.store import Run
 
 POOL = "pool"
 """The group of the masters with which all others are compared."""
@@ -28,7 +32,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """Which networks a study has.
+    """Which networks there are.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ class Scale:
     Raises
     ------
     DynalignError
-        If a number is below 1, or a model has no groups.
+        If there are fewer than two masters in the pool or seeds of a model, or a model has no groups.
     """
 
     pool: int = 8
@@ -60,14 +64,90 @@ class Scale:
             if not about.get("groups"):
                 raise DynalignError(f"networks.{model}.groups is empty; name at least one curriculum, such as master.")
 
-    def members(self, models: Sequence[str] | None = None) -> list[Member]:
-        """Return the networks of some models, or of all, each model's pool first."""
+    def members(self, models: Sequence[str]) -> list[Member]:
+        """Return the networks of some models, each model's pool first; none of a model that there is not."""
         return [
             member
             for model, about in self.networks.items()
-            if models is None or model in models
+            if model in models
             for member in (
                 *(Member(model, POOL, POOL_SEEDS + place) for place in range(self.pool)),
                 *(Member(model, group, seed) for group in about["groups"] for seed in range(int(about["seeds"]))),
             )
         ]
+
+
+class Look(NamedTuple):
+    """A network as it is looked at: at a checkpoint, on a set of probe trials, with its weights changed or not."""
+
+    member: Member
+    epoch: int
+    probe: int = 0
+    control: str = ""
+
+
+@dataclass(frozen=True)
+class Population:
+    """The networks that were trained.
+
+    Attributes
+    ----------
+    runs : mapping of Member to Run
+    lost : mapping of Member to str
+        Why a network is missing.
+    ideal : float
+        The ideal observer's accuracy on the target; NaN where it is not known.
+    gate : float
+        The share of it from which on a network has learned its task.
+    """
+
+    runs: Mapping[Member, Run]
+    lost: Mapping[Member, str]
+    ideal: float
+    gate: float
+
+    def of(self, model: str, group: str) -> list[Member]:
+        """Return the networks of a group, by seed."""
+        return [member for member in self.runs if (member.model, member.group) == (model, group)]
+
+    def groups(self, model: str) -> list[str]:
+        """Return the groups of a model, without the pool."""
+        return [name for name in dict.fromkeys(m.group for m in self.runs if m.model == model) if name != POOL]
+
+    def last(self, member: Member) -> Look:
+        """Return a network as it was trained."""
+        return Look(member, self.runs[member].epochs[-1])
+
+    def start(self, member: Member) -> int:
+        """Return the checkpoint at which a network's last phase of training began."""
+        before = self.runs[member].before
+        return self.runs[member].epochs[0] if before is None else before.epochs[-1]
+
+    def at_fraction(self, member: Member, fraction: float) -> Look:
+        """Return a network at the checkpoint nearest to a fraction of the steps of its last phase."""
+        run, start = self.runs[member], self.start(member)
+        phase = run.history[run.history["epoch"] >= start]
+        steps = phase["step"].to_numpy(dtype=float)
+        aim = steps[0] + fraction * (steps[-1] - steps[0])
+        return Look(member, int(phase["epoch"].iloc[int(np.abs(steps - aim).argmin())]))
+
+    def at_accuracy(self, member: Member, accuracy: float) -> Look:
+        """Return a network at the first checkpoint of its last phase whose accuracy is nearest to a given one."""
+        run = self.runs[member]
+        phase = run.history[run.history["epoch"] >= self.start(member)]
+        apart = (phase["accuracy"] - accuracy).abs().to_numpy()
+        return Look(member, int(phase["epoch"].iloc[int(apart.argmin())]))
+
+    def accuracy(self, look: Look) -> float:
+        """Return a network's accuracy on the target at a checkpoint; NaN where its weights were changed."""
+        if look.control:
+            return math.nan
+        history = self.runs[look.member].history
+        return float(history.loc[history["epoch"] == look.epoch, "accuracy"].iloc[0])
+
+    def passes(self, member: Member) -> bool:
+        """Whether a network has learned its task; an untrained one has none to learn."""
+        if member.group == "untrained":
+            return True
+        best = 1.0 if math.isnan(self.ideal) else self.ideal
+        return self.accuracy(self.last(member)) >= self.gate * best

@@ -16,7 +16,7 @@ from dynalign.representations import Representation
 from dynalign.results import NUMBERS
 from dynalign.store import Run, RunStore
 from dynalign.studies import checkpoints, measure_over_learning
-from dynalign.studies.over_learning import learning_pairs
+from dynalign.studies.checkpoints import learning_pairs
 
 SEE = Representation(trials=20, rule="basic")
 

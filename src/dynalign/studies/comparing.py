@@ -1,0 +1,193 @@
+"""What studies compare, and the table that comes of it: networks two by two, by every column of a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dynalign.dynamics import initial_recurrence, no_recurrence, shuffled_recurrence
+from dynalign.errors import DynalignError
+from dynalign.identity import key_of
+from dynalign.metrics import Metric
+from dynalign.networks import build_network
+from dynalign.representations import Representation
+from dynalign.store import Run, RunStore, Weights
+from dynalign.studies.measuring import Seen, measure_seen
+from dynalign.studies.population import Look, Population
+
+CONTROLS = ("no recurrence", "shuffled recurrence", "initial recurrence")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One way to measure: a metric, and what it is shown of a network.
+
+    Attributes
+    ----------
+    name : str
+        In tables and files.
+    title : str
+        Above a column.
+    metric : Metric
+    representation : Representation
+    """
+
+    name: str
+    title: str
+    metric: Metric
+    representation: Representation
+
+
+class Pair(NamedTuple):
+    """Two networks to compare, the part of a study that asks for it, and where on its axis they stand."""
+
+    first: Look
+    second: Look
+    part: str
+    x: float = 0.0
+
+
+@dataclass(frozen=True)
+class Controlled(Run):
+    """A trained run whose recurrence is taken away or put back; see ``dynalign.dynamics``."""
+
+    control: str = ""
+
+    @classmethod
+    def of(cls, run: Run, control: str) -> Controlled:
+        """Return a run with one of ``CONTROLS``; its key tells it apart from the run itself."""
+        key = key_of({"run": run.key, "control": control})
+        return cls(key, run.folder, run.config, run.history, run.seconds, run.before, control)
+
+    def weights(self, epoch: int) -> Weights:
+        """Return the changed weights at a checkpoint."""
+        trained = super().weights(epoch)
+        recurrent = build_network(self.config, self.key).model.recurrent_parameters()
+        if self.control == "no recurrence":
+            return no_recurrence(trained, recurrent)
+        if self.control == "shuffled recurrence":
+            return shuffled_recurrence(trained, recurrent, np.random.default_rng(int(self.key, 16)))
+        if self.control == "initial recurrence":
+            return initial_recurrence(trained, recurrent, super().weights(self.epochs[0]))
+        raise DynalignError(f"control={self.control} is unknown; use one of {', '.join(CONTROLS)}.")
+
+
+def compare(
+    pairs: Iterable[Pair],
+    columns: Sequence[Column],
+    population: Population,
+    store: RunStore,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Return how far networks are apart: a row per pair and column, each pair measured once and kept in the store.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with (a column's title, pairs done, pairs in all) while something is measured.
+
+    Returns
+    -------
+    DataFrame
+        ``column``, ``part``, ``x``; ``model``, ``group``, ``seed``, ``epoch``, ``control`` and ``accuracy`` of the
+        first network, and the same of the second with ``other_`` before them; ``dissimilarity``, and the ``reason``
+        where it is NaN.
+    """
+    asked = list(dict.fromkeys(pairs))
+    measured = list(dict.fromkeys((pair.first, pair.second) for pair in asked))
+    labels = {look: _labels(look, population) for pair in measured for look in pair}
+    parts = []
+    for column in columns:
+        seen = {look: _seen(look, column.representation, population) for look in labels}
+        report = None if progress is None else _for(progress, column.title)
+        found = dict(
+            zip(measured, measure_seen(column.metric, seen, measured, store, progress=report), strict=True)
+        )
+        rows = [
+            {
+                "column": column.name,
+                "part": pair.part,
+                "x": pair.x,
+                **labels[pair.first],
+                **{f"other_{name}": value for name, value in labels[pair.second].items()},
+                "dissimilarity": found[pair.first, pair.second].value,
+                "reason": found[pair.first, pair.second].reason,
+            }
+            for pair in asked
+        ]
+        parts.append(pd.DataFrame(rows))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _labels(look: Look, population: Population) -> dict[str, Any]:
+    member = look.member
+    return {
+        "model": member.model,
+        "group": member.group,
+        "seed": member.seed,
+        "epoch": look.epoch,
+        "control": look.control,
+        "accuracy": population.accuracy(look),
+    }
+
+
+def _seen(look: Look, representation: Representation, population: Population) -> Seen:
+    run = population.runs[look.member]
+    if look.control:
+        run = Controlled.of(run, look.control)
+    return Seen(run, look.epoch, replace(representation, seed=representation.seed + look.probe))
+
+
+def _for(progress: Callable[[str, int, int], None], title: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(title, done, total)
+
+
+class MissingError(DynalignError):
+    """A number that cannot be had, with the reason."""
+
+
+def to_pool(rows: pd.DataFrame, column: str, model: str, group: str, *, part: str, x: float | None = None) -> Table:
+    """Return the dissimilarities of a group's networks to the pool: a table of seeds x pool.
+
+    Raises
+    ------
+    MissingError
+        If the group or the pool is empty, or a number is missing, with its reason.
+    """
+    here = rows[(rows["column"] == column) & (rows["part"] == part) & (rows["model"] == model)]
+    here = here[(here["group"] == group) & (here["other_group"] == "pool") & (here["other_model"] == model)]
+    if x is not None:
+        here = here[np.isclose(here["x"], x)]
+    if not len(here):
+        raise MissingError(f"there are no networks of the group {group} of {model}")
+    bad = here[here["dissimilarity"].isna()]
+    if len(bad):
+        raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))
+    wide = here.pivot_table(index="seed", columns="other_seed", values="dissimilarity", aggfunc="first")
+    if wide.isna().any().any():
+        raise MissingError(f"not every network of {group} was compared with the whole pool")
+    return Table(list(wide.index), wide.to_numpy(dtype=np.float64))
+
+
+class Table(NamedTuple):
+    """Dissimilarities (seeds, pool), and the seeds."""
+
+    seeds: list[int]
+    values: np.typing.NDArray[np.float64]
+
+
+__all__ = [
+    "CONTROLS",
+    "Column",
+    "Controlled",
+    "MissingError",
+    "Pair",
+    "Table",
+    "compare",
+    "to_pool",
+]
