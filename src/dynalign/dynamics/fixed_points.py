@@ -49,7 +49,8 @@ class Points:
     q : array, shape (n,)
         Half the squared distance that the state moves in one step.
     speed : array, shape (n,)
-        The distance that it moves in one step, over the root mean square of what recorded states move there.
+        The distance that it moves in one step, over the root mean square of what recorded states move there (over the
+        tolerance, where that is larger because they rest).
     eigenvalues : complex array, shape (n, units)
         Of the Jacobian of one step, in descending order of their absolute values.
     stable : bool array, shape (n,)
@@ -181,7 +182,7 @@ def fixed_points(
         again, again_moved, again_ended = _descend(
             model, u, again, enough=enough, length=length, iterations=_ITERATIONS
         )
-        better = again_moved < moved[caught]
+        better = (again_moved < moved[caught]) & (torch.linalg.vector_norm(again, dim=1) <= reach * size)
         caught = caught[better]
         points[caught], moved[caught], ended[caught] = again[better], again_moved[better], again_ended[better]
     inside = torch.linalg.vector_norm(points, dim=1) <= reach * size
