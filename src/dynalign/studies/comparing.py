@@ -105,9 +105,7 @@ def compare(
     for column in columns:
         seen = {look: _seen(look, column.representation, population) for look in labels}
         report = None if progress is None else _for(progress, column.title)
-        found = dict(
-            zip(measured, measure_seen(column.metric, seen, measured, store, progress=report), strict=True)
-        )
+        found = dict(zip(measured, measure_seen(column.metric, seen, measured, store, progress=report), strict=True))
         rows = [
             {
                 "column": column.name,
