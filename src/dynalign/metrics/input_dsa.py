@@ -32,7 +32,7 @@ class InputDSA(DSA):
 
     A is compared in coordinates in which states have the lengths that they have (``whiten=False``), unlike in DSA.
     Whitening divides by how far the states spread, which is a matter of the inputs, too: with it, one system driven in
-    two ways seems as different as two systems do. Without it such a system is at 0, if it is linear, seen as a whole
+    two ways seems about as different as two systems do. Without it such a system is at 0, if it is linear, seen as a whole
     and without delays, and if the rank keeps all of its directions. The price: what small directions do to large ones
     counts by the ratio of their sizes, and so does noise on it; keep the rank low enough. With ``whiten=True``, and
     inputs that never change, this is plain DSA to the last digit.
