@@ -32,10 +32,10 @@ class InputDSA(DSA):
 
     A is compared in coordinates in which states have the lengths that they have (``whiten=False``), unlike in DSA.
     Whitening divides by how far the states spread, which is a matter of the inputs, too: with it, one system driven in
-    two ways seems as different as two systems do. Without it such a system is at 0, if it is linear, seen as a whole
-    and without delays, and if the rank keeps all of its directions. The price: what small directions do to large ones
-    counts by the ratio of their sizes, and so does noise on it; keep the rank low enough. With ``whiten=True``, and
-    inputs that never change, this is plain DSA to the last digit.
+    two ways seems about as different as two systems do. Without it such a system is at 0, if it is linear, seen as a
+    whole and without delays, and if the rank keeps all of its directions. The price: what small directions do to large
+    ones counts by the ratio of their sizes, and so does noise on it; keep the rank low enough. With ``whiten=True``,
+    and inputs that never change, this is plain DSA to the last digit.
 
     Delays are for states that are seen in part. A delay vector holds earlier inputs as well as states, and what they
     did has no operator of its own: it counts as the system's own dynamics, so that these depend on the inputs again. A
