@@ -51,6 +51,9 @@ class Representation:
         anew for every run and checkpoint, and the same at every call.
     seed : int
         Seed of the probe trials.
+    durations : mapping of period to ms, optional
+        How long periods of the probe trials last, where not as in the task: two seconds of delay show what a network
+        does when nothing enters.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class Representation:
     basis: Literal["own", "common"] = "own"
     noise: float = 0.0
     seed: int = 2410
+    durations: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.components is not None and self.components < 1:
@@ -161,7 +165,11 @@ class Representation:
     def probe(self, task: Task) -> Trials:
         """Return the probe trials: the same for every network that is asked with this task."""
         rng = np.random.default_rng(self.seed)
-        return task.trials(self.trials, self.rule, rng, split="test", balanced=True)
+        return self.lasting(task).trials(self.trials, self.rule, rng, split="test", balanced=True)
+
+    def lasting(self, task: Task) -> Task:
+        """Return the task whose probe trials last as long as ``durations`` says."""
+        return task.lasting(self.durations) if self.durations else task
 
     def cut(self, states: States, trials: Trials) -> States:
         """Keep the time steps of ``period``.

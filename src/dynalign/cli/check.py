@@ -34,7 +34,7 @@ _PLUGINS = {
 }
 _OPTIONAL = {"logger": "none", "callbacks": None, "experiment": None, "search": None}
 """Groups that may be switched off with null, and what stands for that."""
-_SEVERAL = ("metric", "logger", "callbacks", "testcase")
+_SEVERAL = ("metric", "logger", "callbacks", "testcase", "study")
 """Groups from which several may be chosen, each file of which says ``# @package group.name``."""
 _MOST = 64  # combinations of choices, or values of a sweep, that are all composed beforehand
 

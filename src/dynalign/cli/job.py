@@ -94,7 +94,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     plain = completed(config, config_files(settings.runtime.choices, config)) | numbers
     perturbation: Perturbation = build("perturbation", plain["perturbation"], aliases)
     metrics = build_metrics(plain.get("metric") or {})
-    spec = _spec(plain, perturbation, aliases, config.model)
+    spec = spec_of(plain, perturbation, aliases, config.model)
     representation = _representation(plain["representation"], perturbation, metrics, spec.network, aliases)
     store = store_of(plain, settings)
     reference = _reference(str(plain["reference"]), store)
@@ -169,7 +169,7 @@ def check_top(config: DictConfig) -> dict[str, Any]:
     DynalignError
         Naming the value and what would be right.
     """
-    numbers: dict[str, Any] = {"seed": _seed(config.seed)}
+    numbers: dict[str, Any] = {"seed": _seed(config.seed)} if "seed" in config else {}
     if not isinstance(config.store, str) or not config.store.strip():
         raise DynalignError("store must be a folder, such as store=multirun/store.")
     if "noise" in config:
@@ -225,7 +225,7 @@ def _representation(
     return representation
 
 
-def _spec(
+def spec_of(
     plain: Mapping[str, Any], perturbation: Perturbation, aliases: Mapping[str, str], written: DictConfig
 ) -> RunSpec:
     """Return what is to be trained; its config holds what determines the network, and nothing else."""

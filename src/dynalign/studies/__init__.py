@@ -1,15 +1,53 @@
-"""Questions asked of runs: how far did a network move over learning, how alike are networks after it."""
+"""Questions asked of runs: how alike are groups of networks after, over and within learning, and what is claimed."""
 
+from dynalign.studies.after_learning import AfterLearning
+from dynalign.studies.attractors import CLAIMS, Attractors
+from dynalign.studies.base import Claim, Evidence, Marks, Study
 from dynalign.studies.checkpoints import checkpoints, measure_over_learning
+from dynalign.studies.comparing import CONTROLS, Column, Pair, compare
+from dynalign.studies.judging import accuracies, as_plain, judge_attractors, judge_studies
+from dynalign.studies.mamba import Mamba
 from dynalign.studies.measuring import Seen, measure_seen
+from dynalign.studies.over_learning import OverLearning
 from dynalign.studies.pairwise import Trained, comparable, compare_trained
+from dynalign.studies.population import POOL, Look, Member, Population, Scale
+from dynalign.studies.protocol import PublishedRepresentation
+from dynalign.studies.rnn_vs_mamba import RnnVsMamba
+from dynalign.studies.verdict import Rule
+from dynalign.studies.within_learning import WithinLearning
 
 __all__ = [
+    "CLAIMS",
+    "CONTROLS",
+    "POOL",
+    "AfterLearning",
+    "Attractors",
+    "Claim",
+    "Column",
+    "Evidence",
+    "Look",
+    "Mamba",
+    "Marks",
+    "Member",
+    "OverLearning",
+    "Pair",
+    "Population",
+    "PublishedRepresentation",
+    "RnnVsMamba",
+    "Rule",
+    "Scale",
     "Seen",
+    "Study",
     "Trained",
+    "WithinLearning",
+    "accuracies",
+    "as_plain",
     "checkpoints",
     "comparable",
+    "compare",
     "compare_trained",
+    "judge_attractors",
+    "judge_studies",
     "measure_over_learning",
     "measure_seen",
 ]

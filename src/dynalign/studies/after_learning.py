@@ -25,10 +25,10 @@ ORDER = Claim(
     "E4",
     "DSA to master falls with shared pretraining: untrained > master & frozen > partial > full; CKA and Procrustes do "
     "not tell the groups apart.",
-    "DSA (rad): untrained 0.607, master & frozen 0.427, partial 0.324, full 0.271; CKA 0.395 to 0.426, Procrustes 0.404 "
-    "to 0.444",
-    "untrained - frozen, frozen - partial, partial - full of DSA each above 0 (Holm); the range of the group means of CKA "
-    "and of Procrustes within 0.06",
+    "DSA (rad): untrained 0.607, master & frozen 0.427, partial 0.324, full 0.271; CKA 0.395 to 0.426, Procrustes "
+    "0.404 to 0.444",
+    "untrained - frozen, frozen - partial, partial - full of DSA each above 0 (Holm); the range of the group means of "
+    "CKA and of Procrustes within 0.06",
 )
 _GROUPS = (("untrained",), ("master_frozen",), PARTIAL, ("full",))
 _NAMES = ("untrained", "master & frozen", "partial", "full")
@@ -47,8 +47,8 @@ class AfterLearning(Study):
     name: ClassVar[str] = "after_learning"
     title: ClassVar[str] = "After learning"
     about: ClassVar[str] = (
-        "Groups that were pretrained on none, some or all parts of a task, and then trained on the whole of it: how far "
-        "are they from masters, which met the whole task only, and from each other?"
+        "Groups that were pretrained on none, some or all parts of a task, and then trained on the whole of it: how "
+        "far are they from masters, which met the whole task only, and from each other?"
     )
     claims: ClassVar[Sequence[Claim]] = (ORDER,)
 

@@ -52,7 +52,7 @@ class Mamba(AfterLearning):
             ),
             part_of(
                 "log ratio, RNN - Mamba",
-                "The logarithm of untrained over master, each to the pool of masters: by how much it is larger in RNNs.",
+                "The log of untrained over master, each to the pool of masters: by how much it is larger in RNNs.",
                 (0.0, np.inf),
                 partial(self._interaction, evidence),
             ),

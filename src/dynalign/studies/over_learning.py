@@ -30,8 +30,8 @@ ORDER = Claim(
     "At the end of learning DSA orders groups by the pretraining that they share (0 % > 33 %, 67 % > 100 %); CKA and "
     "Procrustes do not.",
     "DSA (rad) at 100 %: 0.515, 0.408 and 0.428, 0.360; CKA 0.444, 0.463 and 0.473, 0.533",
-    "0 % - partial and partial - 100 % of DSA above 0, at the same fraction of training and at the same accuracy (Holm); "
-    "DSA's 0 % - 100 % exceeds that of CKA and of Procrustes",
+    "0 % - partial and partial - 100 % of DSA above 0, at the same fraction of training and at the same accuracy "
+    "(Holm); DSA's 0 % - 100 % exceeds that of CKA and of Procrustes",
 )
 SLOPE = Claim(
     6,
@@ -58,8 +58,8 @@ class OverLearning(Study):
     name: ClassVar[str] = "over_learning"
     title: ClassVar[str] = "Over learning"
     about: ClassVar[str] = (
-        "Groups while they learn the whole task, by how much of it their pretraining has shown them, against masters at "
-        "the same stage of learning: does a metric see shared pretraining, and does it say how well a network works?"
+        "Groups while they learn the whole task, by how much of it their pretraining has shown them, against masters "
+        "at the same stage of learning: does a metric see shared pretraining, and does it say how well a network works?"
     )
     claims: ClassVar[Sequence[Claim]] = (ORDER, SLOPE)
 

@@ -96,6 +96,20 @@ class Task(abc.ABC):
             generator.
         """
 
+    def lasting(self, durations: Mapping[str, float]) -> Task:
+        """Return this task with other durations of periods in the split ``test``.
+
+        Parameters
+        ----------
+        durations : mapping of period to ms
+
+        Raises
+        ------
+        DynalignError
+            If the task has no durations that can be set, no such period, or a duration is out of range.
+        """
+        raise DynalignError(f"{self.name} has no durations that could be set, as durations={dict(durations)} asks.")
+
     def ideal_accuracy(self, rule: str, split: str = "test", extra_noise: float = 0.0) -> float:  # noqa: ARG002
         """Return the accuracy of the ideal observer; NaN where it is not known.
 

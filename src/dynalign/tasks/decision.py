@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 from dynalign.tasks._checks import check_positive_integer, check_standard_deviation
 from dynalign.tasks.base import Task
 from dynalign.tasks.timing import (
@@ -175,6 +175,19 @@ class DecisionTask(Task):
             has_answer=coherence > 0,
             conditions={"coherence": coherence.astype(np.float32)},
             task=self,
+        )
+
+    def lasting(self, durations: Mapping[str, float]) -> DecisionTask:
+        """Return this task with other durations in the split ``test``, for all rules; see `Task.lasting`."""
+        for period in durations:
+            if period not in self.periods:
+                raise DynalignError(f"{self.name} has no period {period!r}; {suggestion(period, self.periods)}")
+        test = {**self.timing["test"], **durations}
+        delayed = {name: ms for name, ms in self.timing_delay_rules.get("test", {}).items() if name not in durations}
+        return replace(
+            self,
+            timing={**self.timing, "test": test},
+            timing_delay_rules={**self.timing_delay_rules, "test": delayed},
         )
 
     def ideal_accuracy(self, rule: str, split: str = "test", extra_noise: float = 0.0) -> float:

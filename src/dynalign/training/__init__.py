@@ -4,6 +4,7 @@ from dynalign.training.callbacks import DissimilarityCallback, log_names
 from dynalign.training.checkpoints import CheckpointCallback, loggable
 from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.fit import Stage, fit
+from dynalign.training.many import train_many
 from dynalign.training.module import TaskModule, decisions
 from dynalign.training.runs import RunSpec, obtain, plain_phases
 from dynalign.training.settings import Training
@@ -28,4 +29,5 @@ __all__ = [
     "loggable",
     "obtain",
     "plain_phases",
+    "train_many",
 ]

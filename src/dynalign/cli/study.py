@@ -1,0 +1,272 @@
+"""`study.py`: from the command line to networks, what was measured of them, and verdicts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from dynalign.cli.build import build
+from dynalign.cli.entry import Command, run_command
+from dynalign.cli.factors import factors_of
+from dynalign.cli.job import check_top, spec_of, store_of
+from dynalign.cli.schema import check_value, completed, config_files
+from dynalign.cli.study_summary import summarise
+from dynalign.cli.terminal import console
+from dynalign.errors import DynalignError, suggestion
+from dynalign.perturbations import InputNoise
+from dynalign.results import Result, to_plain
+from dynalign.store import RunStore, write_atomically
+from dynalign.studies import (
+    Attractors,
+    Column,
+    Evidence,
+    Marks,
+    Member,
+    Population,
+    Rule,
+    Scale,
+    Study,
+    accuracies,
+    as_plain,
+    compare,
+    judge_attractors,
+    judge_studies,
+)
+from dynalign.training import RunSpec, train_many
+from dynalign.training.many import Trained
+
+NAMELESS = ("study", "logger", "store", "workers", "hydra", "seeds", "models", "groups")
+
+
+def main() -> None:
+    """Run what was typed; exit with 0 if every job succeeded. Words without = name studies."""
+    named = [word for word in sys.argv[1:] if word.isidentifier()]
+    if named:
+        sys.argv[1:] = [word for word in sys.argv[1:] if word not in named] + [f"study=[{','.join(named)}]"]
+    run_command(Command("study", run_job, summarise))
+
+
+@dataclass(frozen=True)
+class Job:
+    """Networks to be had, what is compared among them, and how it is judged."""
+
+    plain: Mapping[str, Any]
+    specs: Mapping[Member, RunSpec]
+    studies: Sequence[Study]
+    columns: Mapping[str, Column]
+    judged: str
+    attractors: Attractors | None
+    marks: Marks
+    rule: Rule
+    store: RunStore
+    workers: int | None
+
+
+def build_job(config: DictConfig, settings: Any) -> Job:
+    """Build everything that a job needs; nothing has trained when it returns.
+
+    Raises
+    ------
+    DynalignError
+        For an unknown or ill-typed key, and for networks that there cannot be.
+    """
+    check_top(config)
+    plain = completed(config, config_files(settings.runtime.choices, config))
+    studies = [build(f"study.{name}", node) for name, node in (plain.get("study") or {}).items()]
+    if not studies:
+        raise DynalignError("There is nothing to study: choose at least one study, such as study=after_learning.")
+    protocol = plain["protocol"]
+    columns = {name: build(f"protocol.columns.{name}", node) for name, node in protocol["columns"].items()}
+    if protocol["judged"] not in columns:
+        raise DynalignError(
+            f"protocol.judged={protocol['judged']} is no column; {suggestion(str(protocol['judged']), columns)}"
+        )
+    specs = _specs(config, plain, sorted({model for study in studies for model in study.models}))
+    workers = plain["workers"]
+    if workers is not None and check_value("workers", workers, int, "the command line") < 1:
+        raise DynalignError(f"workers={workers} must be at least 1.")
+    for column in columns.values():
+        for spec in {spec.network.model.n_states: spec for spec in specs.values()}.values():
+            column.representation.check(spec.network.task)
+            column.representation.check_metrics([column.metric], spec.network.task, spec.network.model.n_states)
+    return Job(
+        plain=plain,
+        specs=specs,
+        studies=studies,
+        columns=columns,
+        judged=str(protocol["judged"]),
+        attractors=build("protocol.attractors", protocol["attractors"]) if plain["attractors"] else None,
+        marks=build("marks", plain["marks"]),
+        rule=build("rule", plain["rule"]),
+        store=store_of(plain, settings),
+        workers=workers,
+    )
+
+
+def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
+    """Train what is missing, compare, judge, and write all of it down."""
+    job = build_job(config, settings)
+    factors = factors_of(config, job.plain, settings, NAMELESS)
+    lost = _train(job)
+    population = _population(job, lost)
+    pairs = [pair for study in job.studies for pair in study.pairs(population)]
+    with _bar() as bar:
+        report = _reporter(bar)
+        rows = compare(pairs, list(job.columns.values()), population, job.store, progress=report)
+        known = job.attractors.measure(job.store, report) if job.attractors is not None else None
+    evidence = Evidence(rows, job.columns, job.judged, job.marks, population)
+    verdicts = judge_studies(job.studies, evidence, job.rule)
+    if job.attractors is not None and known is not None:
+        verdicts = [*judge_attractors(job.attractors, known, evidence, job.rule), *verdicts]
+    tables = {"dissimilarities": rows, "networks": accuracies(population)}
+    for name, table in tables.items():
+        _write(table, result, name)
+    return replace(
+        result,
+        status="studied",
+        factors=to_plain(factors.all),
+        told=factors.told,
+        metrics={name: vars(column.metric.describe()) for name, column in job.columns.items()},
+        details=to_plain(
+            {
+                "protocol": job.plain["protocol"]["name"],
+                "scale": settings.runtime.choices.get("scale"),
+                "task": settings.runtime.choices.get("task"),
+                "titles": {name: column.title for name, column in job.columns.items()},
+                "judged": job.judged,
+                "gate": population.gate,
+                "studies": {study.name: list(study.models) for study in job.studies},
+                "verdicts": [as_plain(each) for each in verdicts],
+            }
+        ),
+        table="dissimilarities.parquet",
+    )
+
+
+def _write(table: pd.DataFrame, result: Result, name: str) -> None:
+    write_atomically(result.folder / f"{name}.parquet", lambda path: table.to_parquet(path, index=False))
+    write_atomically(result.folder / f"{name}.csv", lambda path: table.to_csv(path, index=False))
+
+
+def _specs(config: DictConfig, plain: Mapping[str, Any], models: Sequence[str]) -> dict[Member, RunSpec]:
+    """Return what determines every network of the scale that a study asks for."""
+    scale: Scale = build("scale", plain["scale"])
+    chosen = _chosen(plain, scale)
+    made: dict[tuple[str, str], tuple[dict[str, Any], DictConfig]] = {}
+    specs = {}
+    for member in chosen.members(models):
+        way = (member.model, member.curriculum)
+        if way not in made:
+            made[way] = _network_config(config, plain, scale, *way)
+        whole, written = made[way]
+        specs[member] = spec_of({**whole, "seed": member.seed}, InputNoise(), {}, written)
+    return specs
+
+
+def _chosen(plain: Mapping[str, Any], scale: Scale) -> Scale:
+    """Return the scale with the models, groups and seeds that were typed."""
+    models = check_value("models", plain["models"], list[str] | None, "the command line")
+    groups = check_value("groups", plain["groups"], list[str] | None, "the command line")
+    seeds = check_value("seeds", plain["seeds"], int | None, "the command line")
+    for model in models or []:
+        if model not in scale.networks:
+            raise DynalignError(f"models has {model}, of which the scale has none; {suggestion(model, scale.networks)}")
+    known = {group for about in scale.networks.values() for group in about["groups"]} | set(_options("curriculum"))
+    for group in groups or []:
+        if group not in known:
+            raise DynalignError(f"groups has {group}, which is no curriculum; {suggestion(group, known)}")
+    networks = {
+        model: {"groups": groups or about["groups"], "seeds": seeds or about["seeds"]}
+        for model, about in scale.networks.items()
+        if models is None or model in models
+    }
+    return replace(scale, networks=networks)
+
+
+def _network_config(
+    config: DictConfig, plain: Mapping[str, Any], scale: Scale, model: str, curriculum: str
+) -> tuple[dict[str, Any], DictConfig]:
+    """Return the completed config of the networks of a model and a group, and its model node as it was composed."""
+    for group, name in (("model", model), ("curriculum", curriculum)):
+        if name not in _options(group):
+            raise DynalignError(f"scale.networks has the {group} {name}; {suggestion(name, _options(group))}")
+    composed = compose("train", overrides=[f"model={model}", f"curriculum={curriculum}"])
+    OmegaConf.set_struct(composed, False)
+    composed.task = config.task
+    protocol = plain["protocol"]
+    composed.trainer = OmegaConf.merge(config.trainer, dict(scale.trainer), protocol["trainer"])
+    for key, value in protocol["model"].items():
+        if key in composed.model:
+            composed.model[key] = value
+    composed.callbacks = {}
+    return completed(composed, {}), composed.model
+
+
+def _options(group: str) -> list[str]:
+    return list(GlobalHydra.instance().config_loader().get_group_options(group))
+
+
+def _train(job: Job) -> dict[Member, str]:
+    """Train what is not in the store; return why networks are missing."""
+    names = {spec.key: member for member, spec in job.specs.items()}
+    with _bar() as bar:
+        task = bar.add_task("training networks", total=None)
+
+        def tell(event: Trained) -> None:
+            bar.update(task, completed=event.done, total=event.total)
+            member = names.get(event.spec.key)
+            phases = "+".join(event.spec.phases[-1].rules) if event.spec.phases else "untrained"
+            name = f"{member.model} {member.group} seed {member.seed}" if member else f"pretraining on {phases}"
+            if event.reason:
+                bar.console.print(f"[red]failed[/]   {escape(name)}: {escape(event.reason)}", soft_wrap=True)
+            elif not bar.console.is_terminal:
+                bar.console.print(f"trained {event.done}/{event.total} {escape(name)}", soft_wrap=True)
+
+        failed = train_many(job.specs.values(), job.store, workers=job.workers, progress=tell)
+    return {member: failed[spec.key] for member, spec in job.specs.items() if spec.key in failed}
+
+
+def _population(job: Job, lost: Mapping[Member, str]) -> Population:
+    runs, missing = {}, dict(lost)
+    for member, spec in job.specs.items():
+        if member not in missing:
+            try:
+                runs[member] = job.store.open(spec.key)
+            except DynalignError as error:
+                missing[member] = str(error)
+    first = next(iter(job.specs.values()))
+    return Population(runs, missing, first.ideal_accuracy, first.training.gate or 0.95)
+
+
+def _bar() -> Progress:
+    out = console()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
+
+
+def _reporter(bar: Progress) -> Callable[[str, int, int], None]:
+    tasks: dict[str, Any] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(f"comparing by {what}", total=total)
+        bar.update(tasks[what], completed=done)
+
+    return report
