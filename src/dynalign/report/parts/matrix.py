@@ -94,7 +94,7 @@ def matrix_figure(
                 number(value),
                 ha="center",
                 va="center",
-                color=_readable(image.cmap(value / top)),
+                color=readable(image.cmap(value / top)),
                 fontsize=9 if count <= 8 else 7.5,
             )
     colour_bar(figure, image, with_unit("dissimilarity", unit), cax=beside)
@@ -148,7 +148,7 @@ def square(names: Sequence[str], matrix: npt.ArrayLike) -> Matrix:
     return values
 
 
-def _readable(background: tuple[float, float, float, float]) -> str:
+def readable(background: tuple[float, float, float, float]) -> str:
     """Return black or white, whichever stands out more (relative luminance, WCAG 2.1)."""
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in background[:3]]
     luminance = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
