@@ -47,7 +47,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     done = False
     try:
         callback = _callback(job) if job.watched else None
-        with EpochProgress(result.name, job.spec.training, len(job.spec.curriculum.phases())) as bar:
+        phases = job.spec.curriculum.phases(job.spec.network.task)
+        with EpochProgress(result.name, job.spec.training, len(phases)) as bar:
             run, status = obtain(
                 job.spec,
                 job.store,

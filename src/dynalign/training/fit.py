@@ -121,7 +121,7 @@ def fit(
         Keys epoch, step, phase, train_loss, val_loss (on the rules of the phase), accuracy and chance_accuracy (on the
         target), and ``accuracy/<rule>`` of every rule that the curriculum trains or ends on.
     """
-    phases = curriculum.phases()
+    phases = curriculum.phases(task)
     asked = list(dict.fromkeys([*(rule for phase in phases for rule in phase.rules), target]))
     history = History(phases[0].name if phases else "untrained", training.checkpoint_every)
     weights = WeightsHistory(folder, training.checkpoint_every)
