@@ -156,12 +156,14 @@ class Yang19(TimedTask):
     NeuroGym's periods ``stim1`` and ``sample`` are called ``stimulus`` here, its ``stim2`` and ``test``
     ``comparison``.
 
-    Trials are NeuroGym's, also where these are not the paper's: answers are one of ``dim_ring`` actions, where the
-    paper's outputs are a bump; the fixation cue goes out after the fixation period in all rules but those that ask to
-    go or anti, and with the stimulus of ``rtgo`` and ``rtanti``, where the paper's is on until the answer is due
-    (throughout, for the latter two); nothing but the stimuli is noisy; and a first stimulus at :math:`\theta = \pi`,
-    which as a second one is of the second category, counts as one of the first. One thing differs from NeuroGym: the
-    ring is drawn for each trial, where NeuroGym's trials alternate between the two.
+    Trials are NeuroGym's, also where these are not the paper's: rings have 16 channels by default, where the paper has
+    32; answers are one of ``dim_ring`` actions, where the paper's outputs are a bump; two stimuli of which one is to
+    be chosen may be neighbours, where the paper's are at least a right angle apart; the fixation cue goes out after
+    the fixation period in all rules but those that ask to go or anti, and with the stimulus of ``rtgo`` and
+    ``rtanti``, where the paper's is on until the answer is due, and throughout for the latter two; nothing but the
+    stimuli is noisy; and a first stimulus at :math:`\theta = \pi`, which as a second one is of the second category,
+    counts as one of the first. One thing differs from NeuroGym: the ring of one stimulus is drawn for each trial,
+    where NeuroGym's trials alternate between the two.
 
     Parameters
     ----------
