@@ -21,7 +21,8 @@ def spec_of(
     seed: int = 0, pretrain: tuple[str, ...] = (), train: tuple[str, ...] = ("basic",), **settings: Any
 ) -> RunSpec:
     """Return what determines a small network on short trials."""
-    phases = Curriculum("curriculum", pretrain=pretrain, train=train).phases()
+    task = PerceptualDecision(timing=TIMING)
+    phases = Curriculum("curriculum", pretrain=pretrain, train=train).phases(task)
     config = {
         "task": {"_target_": target_of(PerceptualDecision), "timing": TIMING},
         "model": {"_target_": target_of(LeakyRNN), "hidden": 8},

@@ -33,8 +33,8 @@ class Representation:
 
     Parameters
     ----------
-    rule : str
-        Rule of the probe trials.
+    rule : str, optional
+        Rule of the probe trials; by default the task's target, its last rule.
     trials : int
         Number of probe trials; conditions (coherence and choice) occur equally often.
     period : str or None
@@ -61,7 +61,7 @@ class Representation:
         For a period, number, basis or share of noise that there is not.
     """
 
-    rule: str = "delay_anti"
+    rule: str | None = None
     trials: int = 100
     period: str | None = "stimulus"
     components: int | None = 20
@@ -85,7 +85,7 @@ class Representation:
         DynalignError
             If the rule or the period is unknown, or the period is empty or not at the same steps in every trial.
         """
-        if self.rule not in task.rules:
+        if self.rule is not None and self.rule not in task.rules:
             raise DynalignError(f"rule={self.rule} is no rule of {task.name}; {suggestion(self.rule, task.rules)}")
         if self.period is not None and self.period not in task.periods:
             raise DynalignError(
@@ -165,7 +165,8 @@ class Representation:
     def probe(self, task: Task) -> Trials:
         """Return the probe trials: the same for every network that is asked with this task."""
         rng = np.random.default_rng(self.seed)
-        return self.lasting(task).trials(self.trials, self.rule, rng, split="test", balanced=True)
+        rule = task.target if self.rule is None else self.rule
+        return self.lasting(task).trials(self.trials, rule, rng, split="test", balanced=True)
 
     def lasting(self, task: Task) -> Task:
         """Return the task whose probe trials last as long as ``durations`` says."""
@@ -190,7 +191,7 @@ class Representation:
         mask = trials.in_period(self.period)
         if not mask.any():
             raise DynalignError(
-                f"period={self.period} is empty in the probe trials of rule {self.rule}; "
+                f"period={self.period} is empty in the probe trials of rule {self.rule or trials.task.target}; "
                 "choose a period that this rule has."
             )
         if (mask != mask[0]).any():

@@ -32,7 +32,7 @@ from dynalign.errors import DynalignError
         (["model=rnn,gru"], "model=rnn,gru asks for several jobs; type -m before it"),
         (["model=null"], "model=null is no choice; there is gru, mamba, rnn"),
         (["model=3"], "model=3 is no choice; there is gru"),
-        (["task=true"], "task=true is no choice; there is gonogo, pdm"),
+        (["task=true"], "task=true is no choice; there is delayed_match, flip_flop, gonogo"),
         (["testcase=noise"], "testcase is no choice of train; there is callbacks, "),
         (["~modl"], "no setting modl in train.yaml; did you mean model"),
         (["~noise"], "train.yaml needs noise; it cannot be deleted"),

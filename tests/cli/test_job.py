@@ -243,3 +243,21 @@ def test_the_objective_is_the_first_headline_unless_named(tmp_path: Path) -> Non
     assert the_case(tmp_path).objective == ("families", "auc")
     assert the_case(tmp_path, "testcase=composition").objective == ("composition", "rho_unordered")
     assert the_case(tmp_path, "objective=composition.fall").objective == ("composition", "fall")
+
+
+@pytest.mark.parametrize(("task", "rule"), [("pdm", "delay_anti"), ("yang19", "dnmc"), ("sine_wave", "all")])
+def test_rules_that_are_not_said_are_the_tasks_last(tmp_path: Path, task: str, rule: str) -> None:
+    made = job(tmp_path, f"task={task}")
+    assert made.spec.target == made.representation.rule == rule
+    assert made.spec.config["curriculum"]["train"] == [rule]
+    assert not {"curriculum.train", "representation.rule"} & set(made.factors.told)
+    said = job(tmp_path, f"task={task}", f"curriculum.train=[{rule}]", f"representation.rule={rule}")
+    assert (said.spec.key, said.details) == (made.spec.key, made.details)
+
+
+def test_a_curriculum_over_any_rules(tmp_path: Path) -> None:
+    rules = ["curriculum.pretrain=[go,anti]", "curriculum.train=[dlygo,dlyanti]", "representation.rule=dlyanti"]
+    made = job(tmp_path, "task=yang19", *rules)
+    phases = made.spec.curriculum.phases(made.spec.network.task)
+    assert [phase.rules for phase in phases] == [("go", "anti"), ("dlygo", "dlyanti")]
+    assert made.spec.target == "dlyanti"

@@ -59,13 +59,22 @@ def test_periods_and_rules_are_the_tasks_own() -> None:
     assert see.cut(probe.inputs, probe).shape == (9, 2, 5)
     assert probe.when_due.sum() == 9
     with pytest.raises(DynalignError, match="rule=delay_anti is no rule of match; there is different, same"):
-        Representation().check(TASK)
+        Representation(rule="delay_anti").check(TASK)
     with pytest.raises(DynalignError, match="match has no rule 'sam'; did you mean same"):
         TASK.trials(3, "sam", np.random.default_rng(0))
     assert Curriculum("x", train=["same"]).asks(TASK) == "same"
     assert Curriculum("x", train=[]).asks(TASK) == "different"
     with pytest.raises(DynalignError, match="train has the rule delay_anti, which match does not have"):
-        Curriculum("master").check(TASK)
+        Curriculum("x", train=["delay_anti"]).check(TASK)
+
+
+def test_what_is_not_said_is_the_last_rule() -> None:
+    assert TASK.target == "different"
+    assert [phase.rules for phase in Curriculum("master").phases(TASK)] == [("different",)]
+    assert Curriculum("master").asks(TASK) == "different"
+    see = Representation(trials=9, period="second", components=None)
+    see.check(TASK)
+    np.testing.assert_array_equal(see.probe(TASK).rules, 1)
 
 
 def test_accuracy_is_that_of_the_period_in_which_the_answer_is_due() -> None:

@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from dynalign.errors import DynalignError
-from dynalign.tasks import PERIODS, RULES, GoNogo, PerceptualDecision, Task, Trials
+from dynalign.tasks import (
+    PERIODS,
+    RULES,
+    DelayedMatch,
+    FlipFlop,
+    GoNogo,
+    PerceptualDecision,
+    SineWave,
+    Task,
+    Trials,
+    Yang19,
+)
 from dynalign.tasks.decision import default_timing
 
 CONF = Path(__file__).parents[2] / "conf" / "task"
@@ -183,16 +194,16 @@ def test_durations_are_floored_to_whole_steps(dt: int, durations: list[float]) -
     np.testing.assert_array_equal(steps, [[duration // dt] * 3 for duration in durations])
 
 
-@pytest.mark.parametrize(("file", "cls"), [("pdm.yaml", PerceptualDecision), ("gonogo.yaml", GoNogo)])
-def test_configuration_spells_out_the_defaults(file: str, cls: type[Task]) -> None:
-    text = (CONF / file).read_text(encoding="utf-8")
+@pytest.mark.parametrize("cls", [*TASKS, DelayedMatch, Yang19, FlipFlop, SineWave])
+def test_configuration_spells_out_the_defaults(cls: type[Task]) -> None:
+    text = (CONF / f"{cls.name}.yaml").read_text(encoding="utf-8")
     assert text.startswith("# ")
     assert len(text.splitlines()) < 20
     config = OmegaConf.create(text)
     assert set(config) == {"_target_"} | {field.name for field in dataclasses.fields(cls)}
     task = instantiate(config)
     assert task == cls()
-    assert type(task.timing["train"]["stimulus"]) is list  # nothing of OmegaConf stays inside
+    assert type(task.timing["train"]["stimulus"]) in (list, int)  # nothing of OmegaConf stays inside
 
 
 def test_observation_and_action_names() -> None:

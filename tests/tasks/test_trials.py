@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dynalign.errors import DynalignError
-from dynalign.tasks import IGNORE, PERIODS, GoNogo, PerceptualDecision, Trials
+from dynalign.tasks import IGNORE, PERIODS, FlipFlop, GoNogo, PerceptualDecision, Trials
 
 
 @pytest.fixture
@@ -61,3 +61,14 @@ def test_shapes_that_do_not_fit_are_named(trials: Trials) -> None:
         dataclasses.replace(trials, conditions={"coherence": np.zeros(5)})
     with pytest.raises(DynalignError, match=r"\(trials, time, channels\)"):
         dataclasses.replace(trials, inputs=trials.targets)
+
+
+def test_values_have_a_target_for_every_output() -> None:
+    trials = FlipFlop().trials(5, "three_bits", np.random.default_rng(0))
+    assert (trials.answer == IGNORE).all()
+    np.testing.assert_array_equal(trials.when_due, trials.counted)
+    assert trials.when_due.sum() < trials.in_period("stimulus").sum()
+    with pytest.raises(DynalignError, match=r"Trials\.targets must have shape \(5, 100, 3\)"):
+        dataclasses.replace(trials, targets=trials.targets[:, :, 0])
+    with pytest.raises(DynalignError, match=r"Trials\.counted must have shape \(5, 100\)"):
+        dataclasses.replace(trials, counted=trials.counted[:, :3])

@@ -52,7 +52,7 @@ def train(
     folder: Path, curriculum: Curriculum, callbacks=(), *, training=TRAINING, task=TASK, perturbation=None, loggers=()
 ) -> tuple[LeakyRNN, pd.DataFrame]:
     """Train a small network through a curriculum, in a store of its own, and return it with its history."""
-    phases = curriculum.phases()
+    phases = curriculum.phases(task)
     config = {"phases": plain_phases(phases), "seed": 1}
     model = LeakyRNN(n_inputs=task.n_inputs, n_actions=task.n_actions, hidden=8)
     watching = [callback for callback in callbacks if isinstance(callback, CheckpointCallback)]

@@ -237,7 +237,6 @@ def spec_of(
     config = {
         "task": plain["task"],
         "model": {name: value for name, value in plain["model"].items() if name not in _GIVEN},
-        "phases": plain_phases(curriculum.phases()),
         "perturbation": plain["perturbation"] if noisy else None,
         "training": plain["trainer"],
         "callbacks": others,
@@ -245,10 +244,11 @@ def spec_of(
     }
     network = _network(config, aliases)
     curriculum.check(network.task)
-    config["target"] = curriculum.asks(network.task)
+    phases = curriculum.phases(network.task)
+    config |= {"phases": plain_phases(phases), "target": curriculum.asks(network.task)}
     spec = RunSpec(
         network=replace(network, key=key_of(config)),
-        phases=curriculum.phases(),
+        phases=phases,
         target=config["target"],
         training=build("trainer", plain["trainer"]),
         seed=plain["seed"],

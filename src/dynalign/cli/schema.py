@@ -23,7 +23,7 @@ def completed(config: DictConfig, files: Mapping[str, str]) -> dict[str, Any]:
     """Return a config as plain data, resolved, checked and complete.
 
     Every node that has a ``_target_`` gets the values of its signature's types, the defaults of what it leaves out,
-    and its target's one true name: configs that mean the same are the same.
+    and its target's one true name; what is left to the task is named: configs that mean the same are the same.
 
     Parameters
     ----------
@@ -36,7 +36,19 @@ def completed(config: DictConfig, files: Mapping[str, str]) -> dict[str, Any]:
     """
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    return {str(key): _completed(value, str(key), files) for key, value in plain.items()}
+    whole = {str(key): _completed(value, str(key), files) for key, value in plain.items()}
+    _name_rules(whole)
+    return whole
+
+
+def _name_rules(whole: Mapping[str, Any]) -> None:
+    """Put the task's target, its last rule, in place of rules that were left to it."""
+    task = whole.get("task")
+    rules = getattr(locate(task[TARGET]), "rules", ()) if isinstance(task, dict) and TARGET in task else ()
+    for part, key in (("curriculum", "train"), ("representation", "rule")):
+        node = whole.get(part)
+        if rules and isinstance(node, dict) and node.get(key, key) is None:
+            node[key] = [rules[-1]] if key == "train" else rules[-1]
 
 
 def config_files(choices: Mapping[str, Any], config: DictConfig) -> dict[str, str]:

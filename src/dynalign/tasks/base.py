@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,15 @@ from dynalign.errors import DynalignError, suggestion
 from dynalign.tasks.trials import Trials
 
 Space = Mapping[str, int | Sequence[int]]
-"""A name for every channel or action, in NeuroGym's style: ``{"fixation": 0, "stimulus": [1, 2]}``."""
+"""A name for every channel or output, in NeuroGym's style: ``{"fixation": 0, "stimulus": [1, 2]}``."""
 
 
 class Task(abc.ABC):
-    """A task that networks learn: one action per time step, judged in the period in which an answer is due.
+    """A task that networks learn: an answer at every time step, judged in the period in which it is due.
 
-    A rule is a version of the task, of which a network is told by a one-hot input after the observations; a task
-    without versions has one rule.
+    Most tasks ask for one of several actions, and some for values, such as the sign that is to be held. A rule is a
+    version of the task, of which a network is told by a one-hot input after the observations; a task without versions
+    has one rule.
     """
 
     name: ClassVar[str]
@@ -35,14 +36,29 @@ class Task(abc.ABC):
     response: ClassVar[str]
     """The period in which the answer is due."""
 
-    observation_space: ClassVar[Space]
-    """Names of the observation channels; the rule input follows after them."""
+    asks: ClassVar[Literal["actions", "values"]] = "actions"
+    """Whether an answer is one of the outputs, which the largest of them gives, or a value for each of them."""
 
-    action_space: ClassVar[Space]
-    """Names of the actions."""
+    tolerance: ClassVar[float] = 0.0
+    """Where values are asked for, how far each of them may be from its target, exclusively, and count as right."""
 
     dt: int
     """Time step in ms."""
+
+    @property
+    @abc.abstractmethod
+    def observation_space(self) -> Space:
+        """Names of the observation channels; the rule input follows after them."""
+
+    @property
+    @abc.abstractmethod
+    def action_space(self) -> Space:
+        """Names of the outputs: actions, or values."""
+
+    @property
+    def target(self) -> str:
+        """The rule that the others lead up to, the last."""
+        return self.rules[-1]
 
     @property
     def n_observations(self) -> int:
@@ -56,7 +72,7 @@ class Task(abc.ABC):
 
     @property
     def n_actions(self) -> int:
-        """Number of actions."""
+        """Number of outputs: actions, or values."""
         return _size(self.action_space)
 
     @abc.abstractmethod
@@ -111,7 +127,7 @@ class Task(abc.ABC):
         raise DynalignError(f"{self.name} has no durations that could be set, as durations={dict(durations)} asks.")
 
     def ideal_accuracy(self, rule: str, split: str = "test", extra_noise: float = 0.0) -> float:  # noqa: ARG002
-        """Return the accuracy of the ideal observer; NaN where it is not known.
+        """Return the accuracy of the ideal observer; NaN where it is not known in closed form.
 
         Parameters
         ----------
@@ -146,5 +162,5 @@ class Task(abc.ABC):
 
 
 def _size(space: Space) -> int:
-    """Return how many channels or actions a space names."""
+    """Return how many channels or outputs a space names."""
     return sum(1 if isinstance(index, int) else len(index) for index in space.values())

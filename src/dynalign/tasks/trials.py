@@ -29,20 +29,23 @@ class Trials:
     ----------
     inputs : float32, shape (trials, time, channels)
         Observation channels followed by the rule as a one-hot vector; zero on padded steps.
-    targets : int64, shape (trials, time)
-        Right action at every time step, ``IGNORE`` on padded steps.
+    targets : int64, shape (trials, time), or float32, shape (trials, time, outputs)
+        Right action at every time step, ``IGNORE`` on padded steps; or, of a task that asks for values, the right
+        values, 0 on padded steps.
     periods : int8, shape (trials, time)
         Index into the task's ``periods``, -1 on padded steps.
     rules : int64, shape (trials,)
         Index into the task's ``rules``.
     answer : int64, shape (trials,)
-        Right action in the period in which it is due.
+        Right action in the period in which it is due; ``IGNORE`` where the task asks for values.
     has_answer : bool, shape (trials,)
         False where the stimulus carries no evidence, so that ``answer`` is a coin toss.
     task : Task
         Whose trials they are.
     conditions : mapping of str to array, each of shape (trials,)
         What else sets trials apart, such as the strength of the evidence.
+    counted : bool, shape (trials, time), optional
+        Those time steps of the response that count, if not all do.
 
     Raises
     ------
@@ -51,21 +54,27 @@ class Trials:
     """
 
     inputs: npt.NDArray[np.float32]
-    targets: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64] | npt.NDArray[np.float32]
     periods: npt.NDArray[np.int8]
     rules: npt.NDArray[np.int64]
     answer: npt.NDArray[np.int64]
     has_answer: npt.NDArray[np.bool_]
     task: Task
     conditions: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    counted: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3:
             raise DynalignError(f"Trials.inputs must be (trials, time, channels), not of shape {self.inputs.shape}.")
         batch, per_trial = self.inputs.shape[:2], self.inputs.shape[:1]
         arrays = {name: getattr(self, name) for name in ("targets", "periods", "rules", "answer", "has_answer")}
+        if self.counted is not None:
+            arrays["counted"] = self.counted
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("targets", "periods", "counted"), batch)
+        if self.task.asks == "values":
+            shapes["targets"] = (*batch, self.task.n_actions)
         for name, array in (arrays | dict(self.conditions)).items():
-            shape = batch if name in ("targets", "periods") else per_trial
+            shape = shapes.get(name, per_trial)
             if array.shape != shape:
                 raise DynalignError(
                     f"Trials.{name} must have shape {shape} to go with inputs of shape {self.inputs.shape}, "
@@ -100,5 +109,6 @@ class Trials:
 
     @property
     def when_due(self) -> npt.NDArray[np.bool_]:
-        """Mark the time steps in which the answer is due, shape (trials, time)."""
-        return self.in_period(self.task.response)
+        """Mark the time steps in which the answer is due and counts, shape (trials, time)."""
+        due = self.in_period(self.task.response)
+        return due if self.counted is None else due & self.counted

@@ -33,7 +33,8 @@ class Curriculum:
     pretrain : sequence of str
         Rules of the first phase; none for a network that starts from its initial weights.
     train : sequence of str
-        Rules of the second phase; none for a network that is left as it is.
+        Rules of the second phase; an empty list for a network that is left as it is. By default the task's target,
+        its last rule.
     freeze : bool
         Whether only the input weights learn in the second phase.
     target : str, optional
@@ -43,22 +44,20 @@ class Curriculum:
 
     name: str
     pretrain: Sequence[str] = field(default_factory=tuple)
-    train: Sequence[str] = ("delay_anti",)
+    train: Sequence[str] | None = None
     freeze: bool = False
     target: str | None = None
 
-    def phases(self) -> tuple[Phase, ...]:
+    def phases(self, task: Task) -> tuple[Phase, ...]:
         """Return the phases that have rules, in order."""
-        both = (
-            Phase("pretrain", tuple(self.pretrain)),
-            Phase("train", tuple(self.train), frozen=self.freeze),
-        )
+        train = (task.target,) if self.train is None else tuple(self.train)
+        both = (Phase("pretrain", tuple(self.pretrain)), Phase("train", train, frozen=self.freeze))
         return tuple(phase for phase in both if phase.rules)
 
     def asks(self, task: Task) -> str:
         """Return the rule on which accuracy is measured."""
-        trained = [rule for phase in self.phases() for rule in phase.rules]
-        return self.target or (trained or list(task.rules))[-1]
+        trained = [rule for phase in self.phases(task) for rule in phase.rules]
+        return self.target or (trained or [task.target])[-1]
 
     def check(self, task: Task) -> None:
         """Refuse rules that the task does not have.
@@ -68,7 +67,7 @@ class Curriculum:
         DynalignError
             Naming the rule and those that exist.
         """
-        for phase in self.phases():
+        for phase in self.phases(task):
             for rule in phase.rules:
                 if rule not in task.rules:
                     raise DynalignError(

@@ -25,6 +25,8 @@ class Batch(NamedTuple):
     number: int
     rule: str = ""
     """Of all its trials, in validation."""
+    tolerance: float | None = None
+    """Of the values that the task asks for; None where it asks for actions."""
 
 
 def to_batch(trials: Trials, number: int = 0, rule: str = "") -> Batch:
@@ -37,6 +39,7 @@ def to_batch(trials: Trials, number: int = 0, rule: str = "") -> Batch:
         has_answer=torch.from_numpy(trials.has_answer),
         number=number,
         rule=rule,
+        tolerance=trials.task.tolerance if trials.task.asks == "values" else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The LightningModule: a sequence model that learns to say the right action at every time step."""
+"""The LightningModule: a sequence model that learns to give the right answer at every time step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def decisions(logits: Tensor, decision: Tensor) -> Tensor:
 
 
 def task_loss(logits: Tensor, batch: Batch, decision_weight: float | None) -> Tensor:
-    """Return the cross-entropy between what the network says and the right action, averaged over time steps.
+    """Return how far off what the network says is, averaged over time steps.
+
+    It is the cross-entropy with the right action; where the task asks for values, the mean squared error over outputs
+    and the steps that are due, which are all that count there.
 
     The decision period is a twentieth of a trial: weighting all steps alike, a network learns to hold still and may
     never find out how to answer. A share of the loss for the steps that ask for an answer is the field's practice
@@ -47,6 +50,8 @@ def task_loss(logits: Tensor, batch: Batch, decision_weight: float | None) -> Te
         Share of the loss that belongs to the decision period of the trials that have an answer, between 0 and 1; the
         rest belongs to all other steps. None weights every step alike.
     """
+    if batch.tolerance is not None:
+        return functional.mse_loss(logits[batch.decision], batch.targets[batch.decision])
     answering = (batch.decision & batch.has_answer.unsqueeze(-1)).flatten()
     if decision_weight is None or not answering.any():
         return functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
@@ -55,8 +60,19 @@ def task_loss(logits: Tensor, batch: Batch, decision_weight: float | None) -> Te
     return decision_weight * losses[answering].mean() + (1 - decision_weight) * losses[others].mean()
 
 
+def right_answers(logits: Tensor, batch: Batch) -> Tensor:
+    """Return what is right and what is wrong of the answers, (trials,); of values, at the steps due, (steps,).
+
+    A trial is right if its decision is the right action, and a step if all values are within the task's tolerance.
+    """
+    if batch.tolerance is None:
+        return decisions(logits, batch.decision) == batch.answer
+    error = logits[batch.decision] - batch.targets[batch.decision]
+    return (error.abs() < batch.tolerance).all(dim=-1)
+
+
 class TaskModule(pl.LightningModule):
-    """Cross-entropy with the right action; accuracy on the decision period.
+    """Cross-entropy with the right action, or mean squared error; accuracy where the answer is due.
 
     Parameters
     ----------
@@ -135,16 +151,17 @@ class TaskModule(pl.LightningModule):
             none is; ``accuracy`` and ``chance_accuracy`` (on trials without an answer) if it is the target.
         """
         logits = self._logits(batch.inputs, (VALIDATION,))
-        right = (decisions(logits, batch.decision) == batch.answer).double()
-        accuracy = right[batch.has_answer].mean().item()
-        if self.scoring == "steps":
+        right = right_answers(logits, batch).double()
+        has_answer = batch.has_answer if batch.tolerance is None else torch.ones_like(right, dtype=torch.bool)
+        accuracy = right[has_answer].mean().item()
+        if self.scoring == "steps" and batch.tolerance is None:
             accuracy = (logits.argmax(-1) == batch.targets)[batch.decision].double().mean().item()
         values = {f"accuracy/{batch.rule}": accuracy}
         if batch.rule in self.rules or not self.rules:
             values["val_loss"] = task_loss(logits, batch, self.decision_weight).item()
             values["phase_accuracy"] = accuracy
         if batch.rule == self.target:
-            values |= {"accuracy": accuracy, "chance_accuracy": right[~batch.has_answer].mean().item()}
+            values |= {"accuracy": accuracy, "chance_accuracy": right[~has_answer].mean().item()}
         return values
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

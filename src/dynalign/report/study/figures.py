@@ -51,7 +51,7 @@ def study_figures(studied: Studied) -> dict[str, Figure | Problem]:
     if len(across):
         for one, two in across[["model", "other_model"]].drop_duplicates().itertuples(index=False):
             draw[f"across-{one}-{two}"] = partial(across_figure, studied, str(one), str(two))
-    return {name: drawn(f"The figure {name}", each) for name, each in draw.items()}
+    return drawn(draw)
 
 
 def to_masters_figure(studied: Studied, model: str) -> Figure:
@@ -91,8 +91,8 @@ def to_masters_figure(studied: Studied, model: str) -> Figure:
         titled(axes, f"{title} · {model_of(model)}")
     figure = owner(grid[0])
     figure.supxlabel(
-        "dots: networks · bars: mean, 95 % interval · lines: a master on other trials (dotted), other masters (dashed) · "
-        "crosses: controls",
+        "dots: networks · bars: mean, 95 % interval · lines: a master on other trials (dotted), other masters (dashed) "
+        "· crosses: controls",
         fontsize=8,
     )
     return figure
@@ -171,9 +171,9 @@ def within_learning_figure(studied: Studied, model: str) -> Figure:
     for axes, (column, title) in zip(grid, studied.columns.items(), strict=True):
         here = rows[rows["column"] == column].groupby(["part", "x"])["dissimilarity"].mean()
         matrix = np.zeros((len(FRACTIONS), len(FRACTIONS)))
-        for (part, later), value in here.items():
+        for part, later, value in here.reset_index().itertuples(index=False):
             i = FRACTIONS.index(float(str(part).removeprefix(f"{WITHIN} ")))
-            j = int(np.abs(np.array(FRACTIONS) - later).argmin())
+            j = int(np.abs(np.array(FRACTIONS) - float(later)).argmin())
             matrix[i, j] = matrix[j, i] = value
         _matrix(axes, matrix, names, f"{title} · {model_of(model)}", _dissimilarity(studied, column))
         axes.set(xlabel="fraction of training", ylabel="fraction of training")

@@ -139,14 +139,13 @@ def floors(rows: pd.DataFrame, column: str, model: str) -> dict[str, float]:
 def group_matrix(rows: pd.DataFrame, column: str, model: str, groups: Sequence[str]) -> Matrix:
     """Return the mean dissimilarity of all groups with all; within a group, of different networks."""
     here = between(rows, column, model)
-    sums = here.groupby(["group", "other_group"])["dissimilarity"].agg(["sum", "count"])
+    found = {key: part["dissimilarity"].to_numpy(float) for key, part in here.groupby(["group", "other_group"])}
     matrix = np.full((len(groups), len(groups)), np.nan)
     for i, first in enumerate(groups):
         for j, second in enumerate(groups):
-            keys = {(first, second), (second, first)} & set(sums.index)
-            total = sum(float(sums.loc[key, "sum"]) for key in keys)
-            count = sum(int(sums.loc[key, "count"]) for key in keys)
-            matrix[i, j] = total / count if count else np.nan
+            values = [found[key] for key in {(first, second), (second, first)} if key in found]
+            if values:
+                matrix[i, j] = np.concatenate(values).mean()
     return matrix
 
 
