@@ -30,9 +30,9 @@ FLOORS = {
     "loggers": 4,
     "testcases": 4,
     "studies": 5,
-    "report": 5,
-    "cli": 6,
-    "__main__": 7,
+    "report": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
 

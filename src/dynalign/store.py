@@ -40,7 +40,12 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as JSON, whole or not at all."""
-    write_atomically(path, lambda target: target.write_text(json.dumps(content, indent=1), encoding="utf-8"))
+    write_text(path, json.dumps(content, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text, whole or not at all."""
+    write_atomically(path, lambda target: target.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: Path) -> Any:

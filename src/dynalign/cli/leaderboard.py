@@ -24,7 +24,7 @@ from dynalign.report import (
     write_leaderboard,
 )
 from dynalign.results import Result, Sweep
-from dynalign.store import write_atomically
+from dynalign.store import write_text
 from dynalign.tables import write_table
 from dynalign.testcases import Cell, build_leaderboard
 
@@ -42,8 +42,9 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     if cells:
         paths["table"] = write_table(rows, sweep.folder, "dissimilarities")["csv"]
         write_table(board.scores, sweep.folder, "leaderboard")
-        paths["leaderboard"] = _write_text(sweep.folder / "leaderboard.md", leaderboard_markdown(board, meta=facts))
-        _write_text(sweep.folder / "headline.md", headline_table(board))
+        paths["leaderboard"] = sweep.folder / "leaderboard.md"
+        write_text(paths["leaderboard"], leaderboard_markdown(board, meta=facts))
+        write_text(sweep.folder / "headline.md", headline_table(board))
         scores = board.scores[["metric", "testcase", "criterion", "value"]]
         problems += log_summary(
             sweep,
@@ -66,11 +67,6 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     problems += [problem for problem in page.problems if problem not in problems]
     print_leaderboard(console, board, failures=failures, paths={**paths, "report": page.path})
     return problems
-
-
-def _write_text(path: Path, text: str) -> Path:
-    write_atomically(path, lambda target: target.write_text(text, encoding="utf-8"))
-    return path
 
 
 def _title(result: Result, sweep: Sweep) -> str:

@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from rich.console import Console
 
-from dynalign.results import Sweep
+from dynalign.cli.finish import log_summary
+from dynalign.cli.meta import meta
+from dynalign.cli.save import save_all
+from dynalign.identity import name_of
+from dynalign.metrics import Description
+from dynalign.report import (
+    Failure,
+    Studied,
+    claims_markdown,
+    claims_table,
+    print_studies,
+    study_figures,
+    write_studies,
+)
+from dynalign.results import Result, Sweep
+from dynalign.store import write_text
+from dynalign.studies.judging import EVERY
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
-    for result in sweep.finished:
-        for v in result.details["verdicts"]:
-            console.print(v["claim"], v["column"], v["networks"], v["outcome"])
-            for p in v["parts"]:
-                console.print(
-                    "    ",
-                    p["name"],
-                    p["outcome"],
-                    p["value"],
-                    p["low"],
-                    p["high"],
-                    p["p"],
-                    p["why"] if p["value"] is None else "",
-                    soft_wrap=True,
-                )
-    return []
+    """Write what all jobs of a sweep have found into its folder and print it; return what went wrong."""
+    failures = [Failure(each.overrides, each.reason, each.status) for each in sweep.lost]  # type: ignore[arg-type]
+    studies = [_studied(result, sweep) for result in sweep.finished]
+    facts = meta()
+    problems: list[str] = []
+    paths = {}
+    for studied, result in zip(studies, sweep.finished, strict=True):
+        figures, wrong = save_all(study_figures(studied), result.folder)
+        problems += wrong
+        problems += log_summary(
+            sweep,
+            tables={"networks": studied.networks, "dissimilarities": studied.rows},
+            figures=figures,
+            numbers={
+                f"claim/{each['claim']}/{each['column']}/{part['name']}": float(part["value"])
+                for each in studied.verdicts
+                for part in each["parts"]
+                if each["networks"] == EVERY and part["value"] is not None
+            },
+        )
+        paths[f"table{'' if len(studies) == 1 else f' {studied.title}'}"] = result.folder / "dissimilarities.csv"
+    if studies:
+        seconds = sum(result.seconds for result in sweep.finished)
+        paths["claims"] = sweep.folder / "claims.md"
+        write_text(paths["claims"], claims_markdown(studies, meta=facts, seconds=seconds))
+        write_text(sweep.folder / "headline.md", claims_table(studies))
+    page = write_studies(
+        sweep.folder / "report.html",
+        studies=studies,
+        failures=failures,
+        meta=facts,
+        configs={studied.title: result.config for studied, result in zip(studies, sweep.finished, strict=True)},
+    )
+    problems += [problem for problem in page.problems if problem not in problems]
+    print_studies(console, studies, failures=failures, paths={**paths, "report": page.path})
+    return problems
+
+
+def _studied(result: Result, sweep: Sweep) -> Studied:
+    varied = [name for name in sweep.factors if name != "protocol"]
+    title = " ".join([str(result.details["protocol"]), *([name_of(result.factors, varied)] if varied else [])])
+    return Studied(
+        title=title,
+        rows=pd.read_parquet(result.folder / "dissimilarities.parquet"),
+        networks=pd.read_parquet(result.folder / "networks.parquet"),
+        columns=result.details["titles"],
+        metrics={name: Description(**each) for name, each in result.metrics.items()},
+        judged=str(result.details["judged"]),
+        gate=float(result.details["gate"]),
+        verdicts=result.details["verdicts"],
+    )

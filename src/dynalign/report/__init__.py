@@ -15,6 +15,11 @@ from dynalign.report.leaderboard.texts import answers
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.matrix import matrix_figure
 from dynalign.report.parts.problems import Problem, Written
+from dynalign.report.study.figures import study_figures
+from dynalign.report.study.markdown import claims_markdown, claims_table
+from dynalign.report.study.page import write_studies
+from dynalign.report.study.results import Studied
+from dynalign.report.study.terminal import print_studies
 from dynalign.report.sweep.factors import run_styles
 from dynalign.report.sweep.figures import history_figure, learning_figure, sweep_figures
 from dynalign.report.sweep.map import classical_mds, embedding_figure
@@ -25,8 +30,11 @@ from dynalign.report.sweep.terminal import print_summary
 __all__ = [
     "Failure",
     "Problem",
+    "Studied",
     "Written",
     "answers",
+    "claims_markdown",
+    "claims_table",
     "classical_mds",
     "curves",
     "curves_figure",
@@ -41,10 +49,13 @@ __all__ = [
     "metric_styles",
     "pairwise_matrix",
     "print_leaderboard",
+    "print_studies",
     "print_summary",
     "run_styles",
+    "study_figures",
     "sweep_figures",
     "systems_figure",
     "write_leaderboard",
     "write_report",
+    "write_studies",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dynalign.report.leaderboard.tables import Notes, Score, Table, criteria_of, headlines, raised
 from dynalign.report.leaderboard.texts import READING, answers, headed
+from dynalign.report.parts.markdown import escaped, fenced, table
 from dynalign.report.parts.numbers import counted, duration
 from dynalign.testcases import Leaderboard
 
@@ -38,24 +38,23 @@ def _document(board: Leaderboard, meta: Mapping[str, str]) -> Iterator[str]:
         "clear beforehand which are alike. A good metric finds them alike, whatever noise and coordinates do to them."
     )
     if "command" in meta:
-        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", meta["command"])), default=0))
-        yield f"This page is what the following command writes:\n\n{fence}sh\n{meta['command']}\n{fence}"
+        yield f"This page is what the following command writes:\n\n{fenced(meta['command'])}"
     yield _main_table(board, notes)
     cases = [_case(board, name, notes) for name in board.cases]
-    yield "\n".join(f"- {_escaped(text)}" for text in READING)
+    yield "\n".join(f"- {escaped(text)}" for text in READING)
     found = answers(board)
     if found:
         yield "## Do metrics of dynamics do better than metrics of geometry?"
     for answer in found:
-        yield f"### {_escaped(answer.metric)}"
-        yield "\n".join(_escaped(text) for text in answer.short)
-        yield "\n".join(f"- {_escaped(text)}" for text in answer.sentences)
+        yield f"### {escaped(answer.metric)}"
+        yield "\n".join(escaped(text) for text in answer.short)
+        yield "\n".join(f"- {escaped(text)}" for text in answer.sentences)
     for case in cases:
         yield from case
     if notes.reasons:
         yield "## Why numbers are missing"
         yield from _reasons(notes)
-    facts = [f"{_escaped(name)} {_escaped(value)}" for name, value in meta.items() if name != "command"]
+    facts = [f"{escaped(name)} {escaped(value)}" for name, value in meta.items() if name != "command"]
     seeds = int(board.metrics["seeds"].max()) if len(board.metrics) else 0
     yield "## How it was made"
     yield " · ".join([counted(seeds, "seed"), *facts])
@@ -63,42 +62,31 @@ def _document(board: Leaderboard, meta: Mapping[str, str]) -> Iterator[str]:
 
 def _case(board: Leaderboard, name: str, notes: Notes) -> list[str]:
     case = board.cases[name]
-    table = criteria_of(board, name, notes)
-    meanings = [f"- **{_escaped(headed(each))}**: {_escaped(each.about)}" for each in case.criteria]
-    return [f"## {_escaped(case.title)}", _escaped(case.about), _table(table), "\n".join(meanings)]
+    criteria = criteria_of(board, name, notes)
+    meanings = [f"- **{escaped(headed(each))}**: {escaped(each.about)}" for each in case.criteria]
+    return [f"## {escaped(case.title)}", escaped(case.about), _table(criteria), "\n".join(meanings)]
 
 
 def _main_table(board: Leaderboard, notes: Notes) -> str:
     return _table(headlines(board, notes), [duration(float(seconds)) for seconds in board.metrics["seconds_per_pair"]])
 
 
-def _table(table: Table, paces: Sequence[str] | None = None) -> str:
+def _table(board: Table, paces: Sequence[str] | None = None) -> str:
     last = [] if paces is None else ["time per pair"]
-    heads = ["metric", *(_escaped(headed(each)) for each in table.criteria), *last]
-    lines = [_line(heads), _line([":--", *["--:"] * (len(heads) - 1)])]
-    for place, (label, scores) in enumerate(table.rows):
-        end = [] if paces is None else [paces[place]]
-        lines.append(_line([_escaped(label), *map(_cell, scores), *end]))
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    heads = ["metric", *(escaped(headed(each)) for each in board.criteria), *last]
+    rows = [
+        [escaped(label), *map(_cell, scores), *([] if paces is None else [paces[place]])]
+        for place, (label, scores) in enumerate(board.rows)
+    ]
+    return table(heads, rows)
 
 
 def _cell(score: Score) -> str:
-    value = _escaped(score.short) + raised(score.note)
+    value = escaped(score.short) + raised(score.note)
     return " ".join(part for part in (f"**{value}**" if score.leads else value, html.escape(score.around)) if part)
 
 
 def _reasons(notes: Notes) -> list[str]:
     """Return a paragraph that lists why numbers are missing; none if none are."""
-    lines = [f"{raised(place)} {_escaped(reason)}" for place, reason in enumerate(notes.reasons, start=1)]
+    lines = [f"{raised(place)} {escaped(reason)}" for place, reason in enumerate(notes.reasons, start=1)]
     return ["<br>\n".join(lines)] if lines else []
-
-
-def _escaped(text: str) -> str:
-    """Return a text as Markdown that shows it, on one line, whatever it holds."""
-    text = re.sub(r"\s*[\r\n]\s*", " ", text)
-    text = html.escape(re.sub(r"([\\`*_~|\[])", r"\\\1", text), quote=False)
-    return text.replace("$", "<span>$</span>")  # GitHub would take two of them for a formula

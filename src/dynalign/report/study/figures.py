@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from dynalign.report.study.results import (
     to_pool,
 )
 from dynalign.statistics import spearman
+from dynalign.studies.after_learning import TRAINED
 from dynalign.studies.over_learning import FRACTION, FRACTIONS
 from dynalign.studies.published import E4_MATRICES, E7_MATRICES, GROUPS, PARTIAL
 from dynalign.studies.published import Matrix as Published
@@ -36,22 +38,56 @@ _MATRICES: Mapping[str, Mapping[str, Published]] = {"rnn": E4_MATRICES, "mamba":
 _SHARED = {"0 %": ("master_frozen",), "33 %": PARTIAL[:3], "67 %": PARTIAL[3:], "100 %": ("full",)}
 
 
+class Drawing(NamedTuple):
+    """A figure that can be drawn: what stands above it, what it shows, and how."""
+
+    title: str
+    about: str
+    draw: Callable[[], Figure]
+
+
 def study_figures(studied: Studied) -> dict[str, Figure | Problem]:
     """Return all figures of a study by name, and in place of one that could not be drawn, the problem."""
-    draw: dict[str, Callable[[], Figure]] = {}
+    return drawn({name: each.draw for name, each in study_draws(studied).items()})
+
+
+def study_draws(studied: Studied) -> dict[str, Drawing]:
+    """Return what there is to draw of a study, by name."""
+    found: dict[str, Drawing] = {}
     for model in studied.models:
-        if _measured(studied, model, "trained"):
-            draw[f"to-masters-{model}"] = partial(to_masters_figure, studied, model)
-            draw[f"groups-{model}"] = partial(groups_figure, studied, model)
+        name = model_of(model)
+        if _measured(studied, model, TRAINED):
+            found[f"to-masters-{model}"] = Drawing(
+                f"After learning: how far {name} groups are from masters",
+                "Each dot is a network: its mean dissimilarity to the pool of masters that belong to no group.",
+                partial(to_masters_figure, studied, model),
+            )
+            found[f"groups-{model}"] = Drawing(
+                f"After learning: {name} groups with each other",
+                "Mean over different networks; what the study published stands below, on its own scale.",
+                partial(groups_figure, studied, model),
+            )
         if _measured(studied, model, FRACTION):
-            draw[f"over-learning-{model}"] = partial(over_learning_figure, studied, model)
+            found[f"over-learning-{model}"] = Drawing(
+                f"Over learning: {name} groups and masters at the same stage",
+                "Bands are twice the standard error over seeds.",
+                partial(over_learning_figure, studied, model),
+            )
         if _measured(studied, model, f"{WITHIN} 0"):
-            draw[f"within-learning-{model}"] = partial(within_learning_figure, studied, model)
+            found[f"within-learning-{model}"] = Drawing(
+                f"Within learning: {name} checkpoints with each other",
+                "Mean over all networks that learn: how far each has moved between two fractions of its last phase.",
+                partial(within_learning_figure, studied, model),
+            )
     across = studied.rows[studied.rows["part"] == ACROSS] if len(studied.rows) else studied.rows
     if len(across):
         for one, two in across[["model", "other_model"]].drop_duplicates().itertuples(index=False):
-            draw[f"across-{one}-{two}"] = partial(across_figure, studied, str(one), str(two))
-    return drawn(draw)
+            found[f"across-{one}-{two}"] = Drawing(
+                f"Across architectures: {model_of(str(one))} and {model_of(str(two))}",
+                "Rows are groups of the one, columns of the other.",
+                partial(across_figure, studied, str(one), str(two)),
+            )
+    return found
 
 
 def to_masters_figure(studied: Studied, model: str) -> Figure:
@@ -85,9 +121,10 @@ def to_masters_figure(studied: Studied, model: str) -> Figure:
             axes.axhline(value, color="#888888", linewidth=1, linestyle=(0, dash))
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=7.5)
         axes.set_ylabel(_dissimilarity(studied, column, "to the masters"))
-        axes.set_ylim(bottom=0)
+        # Intervals of few seeds may reach far beyond all networks.
+        highest = max([*means["dissimilarity"], *stand.values()], default=1.0)
+        axes.set_ylim(0, 1.25 * highest if np.isfinite(highest) else None)
         tidy(axes, whole=False)
-        axes.set_xticks(range(len(names)), names)
         titled(axes, f"{title} · {model_of(model)}")
     figure = owner(grid[0])
     figure.supxlabel(
@@ -105,12 +142,12 @@ def groups_figure(studied: Studied, model: str) -> Figure:
     kept = [name for name in groups if name in GROUPS]
     rows = 2 if theirs and kept else 1
     count = len(studied.columns)
-    side = 0.36 * max(len(groups), 4)
-    figure = new_figure((side + 1.55) * count, (side + 1.6) * rows + 0.3)
+    side = 0.34 * max(len(groups), 4)
+    figure = new_figure((side + 2.0) * count, (side + 1.35) * rows)
     grid = figure.subplots(rows, count, squeeze=False)
     for place, (column, title) in enumerate(studied.columns.items()):
         ours = group_matrix(studied.rows, column, model, groups)
-        _matrix(grid[0, place], ours, groups, f"{title} · {model_of(model)}", _dissimilarity(studied, column))
+        _matrix(grid[0, place], ours, groups, title, _dissimilarity(studied, column))
         if rows == 1:
             continue
         axes = grid[1, place]
@@ -125,7 +162,7 @@ def groups_figure(studied: Studied, model: str) -> Figure:
         upper = np.triu_indices(len(kept), 1)
         rho = float(spearman(published[upper], again[upper], np.ones((1, len(upper[0]))))[0])
         unit = "dissimilarity (rad)" if key == "dsa" else "dissimilarity (angle / (π/2))"
-        _matrix(axes, published, kept, f"published · Spearman's ρ {number(rho)}", unit)
+        _matrix(axes, published, kept, f"published, rank correlation {number(rho)}", unit)
     return figure
 
 
@@ -164,7 +201,7 @@ def over_learning_figure(studied: Studied, model: str) -> Figure:
 def within_learning_figure(studied: Studied, model: str) -> Figure:
     """Draw checkpoint against checkpoint of the same network, mean over all networks that learn, a panel per column."""
     count = len(studied.columns)
-    figure = new_figure(3.3 * count, 3.5)
+    figure = new_figure(4.1 * count, 3.4)
     grid = figure.subplots(1, count, squeeze=False)[0]
     rows = studied.rows[(studied.rows["model"] == model) & studied.rows["part"].str.startswith(WITHIN)]
     names = [f"{100 * fraction:.0f} %" for fraction in FRACTIONS]
@@ -175,7 +212,7 @@ def within_learning_figure(studied: Studied, model: str) -> Figure:
             i = FRACTIONS.index(float(str(part).removeprefix(f"{WITHIN} ")))
             j = int(np.abs(np.array(FRACTIONS) - float(later)).argmin())
             matrix[i, j] = matrix[j, i] = value
-        _matrix(axes, matrix, names, f"{title} · {model_of(model)}", _dissimilarity(studied, column))
+        _matrix(axes, matrix, names, title, _dissimilarity(studied, column))
         axes.set(xlabel="fraction of training", ylabel="fraction of training")
     return figure
 
@@ -186,7 +223,7 @@ def across_figure(studied: Studied, one: str, two: str) -> Figure:
     rows = rows[rows["other_model"] == two]
     groups = [name for name in studied.groups(one) if name in set(rows["group"])]
     count = len(studied.columns)
-    figure = new_figure((0.5 * len(groups) + 1.6) * count, 0.5 * len(groups) + 1.7)
+    figure = new_figure((0.42 * len(groups) + 2.3) * count, 0.42 * len(groups) + 1.6)
     grid = figure.subplots(1, count, squeeze=False)[0]
     for axes, (column, title) in zip(grid, studied.columns.items(), strict=True):
         here = rows[rows["column"] == column].groupby(["group", "other_group"])["dissimilarity"].mean()
@@ -229,5 +266,5 @@ def _matrix(axes: Axes, matrix: Matrix, names: Sequence[str], title: str, unit: 
             colour = readable(image.cmap(value / top))
             text = f"{value:.2f}".lstrip("0") if value < 0.995 else f"{value:.1f}"
             axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=6)
-    colour_bar(owner(axes), image, unit, ax=axes, shrink=0.75, pad=0.03)
+    colour_bar(owner(axes), image, unit, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)))
     titled(axes, title, size=9)

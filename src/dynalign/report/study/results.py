@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -149,13 +149,35 @@ def group_matrix(rows: pd.DataFrame, column: str, model: str, groups: Sequence[s
     return matrix
 
 
-def network_counts(networks: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per model and group: networks, how many learned their task, median and least accuracy, seconds."""
-    found = networks.groupby(["model", "group"], sort=False).agg(
-        networks=("seed", "size"),
-        learned=("learned", "sum"),
-        median=("accuracy", "median"),
-        least=("accuracy", "min"),
-        epochs=("epochs", "median"),
-    )
-    return found.reset_index()
+class Count(NamedTuple):
+    """Of the networks of a group: how many there are, how many learned their task, and what they reached."""
+
+    model: str
+    group: str
+    networks: int
+    learned: int
+    median: float
+    least: float
+    epochs: float
+
+
+def network_counts(networks: pd.DataFrame) -> list[Count]:
+    """Return the counts of every model and group; networks that are missing count as not having learned."""
+    return [
+        Count(
+            str(model),
+            str(group),
+            len(mine),
+            int(mine["learned"].sum()),
+            float(mine["accuracy"].median()),
+            float(mine["accuracy"].min()),
+            float(mine["epochs"].median()),
+        )
+        for (model, group), mine in networks.groupby(["model", "group"], sort=False)
+    ]
+
+
+def learned(studied: Studied) -> tuple[int, int]:
+    """Return how many trained networks have learned their task, and of how many."""
+    trained = studied.networks[studied.networks["group"] != "untrained"]
+    return int(trained["learned"].sum()), len(trained)

@@ -1,0 +1,94 @@
+"""Studies as one self-contained HTML page: verdicts, networks, and the figures of every study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dynalign.report.parts.failure import Failure
+from dynalign.report.parts.metrics import guides
+from dynalign.report.parts.numbers import counted, number
+from dynalign.report.parts.page import Pieces, write_page
+from dynalign.report.parts.problems import Written
+from dynalign.report.study.figures import study_draws
+from dynalign.report.study.results import Studied, learned, model_of, network_counts, title_of
+from dynalign.report.study.texts import READING, outcome_of, shown
+from dynalign.studies import POOL
+
+
+def write_studies(
+    path: Path,
+    *,
+    studies: Sequence[Studied],
+    failures: Sequence[Failure],
+    meta: Mapping[str, str],
+    configs: Mapping[str, str],
+) -> Written:
+    """Write the page to ``path``; a reader sees the old file or the new one, never half of one.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    studies : sequence of Studied
+        Such as one per protocol.
+    failures : sequence of Failure
+        Jobs that did not succeed.
+    meta : mapping
+        The command (under "command"), the date (under "date"), and versions.
+    configs : mapping of name to YAML text
+        Everything that determined the numbers.
+    """
+    pieces = Pieces()
+    claims = shown(studies)
+    described = {studied.columns[name]: each for studied in studies for name, each in studied.metrics.items()}
+    write_page(
+        path,
+        "study/page.html.jinja",
+        title="The study's claims, tested" if claims else "Groups of networks, compared",
+        subtitle=" · ".join([*(studied.title for studied in studies), *([meta["date"]] if "date" in meta else [])]),
+        numbers=_numbers(studies),
+        heads=[studied.title for studied in studies],
+        claims=[
+            {"shown": each, "main": [outcome_of(each.claim.number, studied) for studied in studies]} for each in claims
+        ],
+        reading=READING,
+        studies=[_study(pieces, studied, titled=len(studies) > 1) for studied in studies],
+        guide=guides(described),
+        failures=failures,
+        meta=meta,
+        configs=configs,
+    )
+    return Written(path, pieces.problems)
+
+
+def _numbers(studies: Sequence[Studied]) -> list[tuple[str, str]]:
+    networks = sum(len(studied.networks) for studied in studies)
+    measured = sum(int(studied.rows["dissimilarity"].notna().sum()) for studied in studies if len(studied.rows))
+    return [(f"{networks:,}", "networks"), (f"{measured:,}", "dissimilarities")]
+
+
+def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
+    count, total = learned(studied)
+    return {
+        "title": studied.title if titled else "",
+        "says": f"{count} of {counted(total, 'trained network')} reach {100 * studied.gate:.0f} % of the ideal "
+        "observer's accuracy on the whole task; the others are counted and kept.",
+        "networks": [
+            (
+                model_of(row.model),
+                "master, pool" if row.group == POOL else title_of(row.group),
+                "–" if row.group == "untrained" else f"{row.learned}/{row.networks}",
+                number(row.median),
+                number(row.least),
+                f"{row.epochs:g}",
+            )
+            for row in network_counts(studied.networks)
+        ],
+        "figures": [
+            (each.title, each.about, pieces.picture(f"The figure {name}", partial(each.draw)))
+            for name, each in study_draws(studied).items()
+        ],
+    }
