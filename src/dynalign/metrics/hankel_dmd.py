@@ -232,6 +232,8 @@ def fit_hankel_dmd(
     acting = states.new_zeros(rows - trials, 0) if inputs is None else _flat(embedding.acting(inputs))
     drive = drive_of(acting, floor=floor)
 
+    if rows < width and not states.requires_grad:  # their Gram matrix would be larger than they are
+        return _fit_exactly(states, embedding, rank, ridge, floor, drive, where)
     before = embedding.gram(states[:, :-1])
     last = _flat(embedding(states)[:, -1:])
     gram = before + last.mT @ last
@@ -275,8 +277,7 @@ def _fit_exactly(
         )
     embedded = embedding(states)
     rows = _flat(embedded)
-    triangle = torch.linalg.qr(rows, mode="r").R
-    _, values, axes = torch.linalg.svd(triangle, full_matrices=False)
+    values, axes = _singular(rows)
     wanted = _wanted(values, rank, tuple(rows.shape))
     kept = int((values[:wanted] > floor * values[0]).sum())
     span = float(torch.log10(values[0] / values[kept - 1]))
@@ -298,6 +299,16 @@ def _fit_exactly(
     if _is_singular(inner):
         return _result(_shortest_solution(before, after, ridge, cut), driven, drive, whitening, values, rank)
     return _result(_solve(inner, before.mT @ after, ridge), driven, drive, whitening, values, rank)
+
+
+def _singular(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the singular values of a matrix (m, n), and its right singular vectors (min(m, n), n)."""
+    if rows.shape[0] >= rows.shape[1]:
+        _, values, axes = torch.linalg.svd(torch.linalg.qr(rows, mode="r").R, full_matrices=False)
+        return values, axes
+    basis, triangle = torch.linalg.qr(rows.mT)
+    _, values, axes = torch.linalg.svd(triangle.mT, full_matrices=False)
+    return values, axes @ basis.mT
 
 
 def _is_singular(inner: Tensor) -> bool:
