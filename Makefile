@@ -7,7 +7,7 @@ READY_TEST := $(VENV)/.ready-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard test format clean
+.PHONY: help setup sweep train testcase leaderboard paper test format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,6 +26,10 @@ testcase: $(READY) ## the test case of metrics: every metric on every case; TEST
 leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, with three seeds (ten minutes); LEADERBOARD="..." sets others
 	$(BIN)/python testcase.py -m $(or $(LEADERBOARD),seed=0$(comma)1$(comma)2) hydra.sweep.dir=multirun/leaderboard
 	$(BIN)/python benchmarks/publish.py --leaderboard multirun/leaderboard
+
+paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.md written anew; SCALE=full is for a cluster
+	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
+	$(BIN)/python benchmarks/publish.py --claims multirun/paper
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .

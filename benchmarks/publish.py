@@ -2,6 +2,7 @@
 
 python benchmarks/publish.py                          # the table of metrics, from the metrics themselves
 python benchmarks/publish.py --leaderboard FOLDER     # also the leaderboard that testcase.py has left in a folder
+python benchmarks/publish.py --claims FOLDER          # also the claims that study.py has left in a folder
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from omegaconf import OmegaConf
 from dynalign.cli import CONF
 from dynalign.identity import locate
 from dynalign.metrics import Metric
-from dynalign.store import write_atomically
+from dynalign.store import write_text
 
 ROOT = Path(__file__).parents[1]
 DOCS, README = ROOT / "docs", ROOT / "README.md"
@@ -58,7 +59,7 @@ def replaced(text: str, mark: str, table: str) -> str:
 def publish(path: Path, mark: str, table: str) -> None:
     """Put a table into a document."""
     text = replaced(path.read_text(encoding="utf-8"), mark, table)
-    write_atomically(path, lambda target: target.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     print(f"wrote {path.relative_to(ROOT)}")
 
 
@@ -66,15 +67,18 @@ def main() -> None:
     """Do what was typed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leaderboard", type=Path, metavar="FOLDER", help="results of testcase.py")
-    folder = parser.parse_args().leaderboard
+    parser.add_argument("--claims", type=Path, metavar="FOLDER", help="results of study.py")
+    typed = parser.parse_args()
     publish(DOCS / "metrics.md", "metrics", metrics_table())
-    if folder is not None:
-        whole = folder / "leaderboard.md"
+    for mark, folder in (("leaderboard", typed.leaderboard), ("claims", typed.claims)):
+        if folder is None:
+            continue
+        whole = folder / f"{mark}.md"
         if not whole.exists():
-            raise SystemExit(f"Error: {folder} holds no leaderboard.md, as testcase.py leaves it.")
-        text = whole.read_text(encoding="utf-8")
-        write_atomically(DOCS / "leaderboard.md", lambda target: target.write_text(text, encoding="utf-8"))
-        publish(README, "leaderboard", (folder / "headline.md").read_text(encoding="utf-8").strip())
+            raise SystemExit(f"Error: {folder} holds no {mark}.md.")
+        write_text(DOCS / f"{mark}.md", whole.read_text(encoding="utf-8"))
+        print(f"wrote docs/{mark}.md")
+        publish(README, mark, (folder / "headline.md").read_text(encoding="utf-8").strip())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dynalign.errors import suggestion
 _COMMANDS = {
     "train": "train networks and compare their dynamics",
     "testcase": "put metrics to test cases whose answers are known",
+    "study": "compare groups of networks, and judge published claims",
 }
 _HELP = "\n".join(
     [

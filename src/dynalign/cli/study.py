@@ -23,6 +23,7 @@ from dynalign.cli.study_summary import summarise
 from dynalign.cli.terminal import console
 from dynalign.errors import DynalignError, suggestion
 from dynalign.perturbations import InputNoise
+from dynalign.report.parts.numbers import duration
 from dynalign.results import Result, to_plain
 from dynalign.store import RunStore, write_atomically
 from dynalign.studies import (
@@ -43,7 +44,7 @@ from dynalign.studies import (
     judge_studies,
 )
 from dynalign.training import RunSpec, train_many
-from dynalign.training.many import Trained
+from dynalign.training.many import Trained, cost
 
 NAMELESS = ("study", "logger", "store", "workers", "hydra", "seeds", "models", "groups")
 
@@ -173,12 +174,12 @@ def _specs(config: DictConfig, plain: Mapping[str, Any], models: Sequence[str]) 
     """Return what determines every network of the scale that a study asks for."""
     scale: Scale = build("scale", plain["scale"])
     chosen = _chosen(plain, scale)
-    made: dict[tuple[str, str], tuple[dict[str, Any], DictConfig]] = {}
+    made: dict[str, tuple[dict[str, Any], DictConfig]] = {}
     specs = {}
     for member in chosen.members(models):
-        way = (member.model, member.curriculum)
+        way = f"{member.model} {member.curriculum} {chosen.variant(member)}"
         if way not in made:
-            made[way] = _network_config(config, plain, scale, *way)
+            made[way] = _network_config(config, plain, scale, member)
         whole, written = made[way]
         specs[member] = spec_of({**whole, "seed": member.seed}, InputNoise(), {}, written)
     return specs
@@ -197,7 +198,7 @@ def _chosen(plain: Mapping[str, Any], scale: Scale) -> Scale:
         if group not in known:
             raise DynalignError(f"groups has {group}, which is no curriculum; {suggestion(group, known)}")
     networks = {
-        model: {"groups": groups or about["groups"], "seeds": seeds or about["seeds"]}
+        model: {**about, "groups": groups or about["groups"], "seeds": seeds or about["seeds"]}
         for model, about in scale.networks.items()
         if models is None or model in models
     }
@@ -205,21 +206,23 @@ def _chosen(plain: Mapping[str, Any], scale: Scale) -> Scale:
 
 
 def _network_config(
-    config: DictConfig, plain: Mapping[str, Any], scale: Scale, model: str, curriculum: str
+    config: DictConfig, plain: Mapping[str, Any], scale: Scale, member: Member
 ) -> tuple[dict[str, Any], DictConfig]:
-    """Return the completed config of the networks of a model and a group, and its model node as it was composed."""
-    for group, name in (("model", model), ("curriculum", curriculum)):
+    """Return the completed config of a network and those that differ in their seed, and its model node as composed."""
+    for group, name in (("model", member.model), ("curriculum", member.curriculum)):
         if name not in _options(group):
             raise DynalignError(f"scale.networks has the {group} {name}; {suggestion(name, _options(group))}")
-    composed = compose("train", overrides=[f"model={model}", f"curriculum={curriculum}"])
+    composed = compose("train", overrides=[f"model={member.model}", f"curriculum={member.curriculum}"])
     OmegaConf.set_struct(composed, False)
-    composed.task = config.task
+    composed.task = OmegaConf.merge(config.task, dict(scale.task))
     protocol = plain["protocol"]
     own = protocol["trainer"] if scale.as_published else {}
     composed.trainer = OmegaConf.merge(config.trainer, dict(scale.trainer), own)
     for key, value in protocol["model"].items() if scale.as_published else ():
         if key in composed.model:
             composed.model[key] = value
+    for path, value in scale.variant(member).items():
+        OmegaConf.update(composed, path, value, force_add=False)
     composed.callbacks = {}
     return completed(composed, {}), composed.model
 
@@ -231,6 +234,7 @@ def _options(group: str) -> list[str]:
 def _train(job: Job) -> dict[Member, str]:
     """Train what is not in the store; return why networks are missing."""
     names = {spec.key: member for member, spec in job.specs.items()}
+    console().print(_cost(job), style="dim", soft_wrap=True)
     with _bar() as bar:
         task = bar.add_task("training networks", total=None)
 
@@ -246,6 +250,18 @@ def _train(job: Job) -> dict[Member, str]:
 
         failed = train_many(job.specs.values(), job.store, workers=job.workers, progress=tell)
     return {member: failed[spec.key] for member, spec in job.specs.items() if spec.key in failed}
+
+
+def _cost(job: Job) -> str:
+    """Say how much there is to train, and how long that may take by what similar networks took."""
+    found = cost(job.specs.values(), job.store, workers=job.workers)
+    said = f"{len(job.specs)} networks in {found.trainings} trainings, {found.trainings - found.missing} of them stored"
+    if not found.missing:
+        return said
+    said += f"; {found.missing} to train, up to {found.batches:,} batches of trials"
+    if found.seconds is None:
+        return f"{said}; how long that takes is not known before the first are trained"
+    return f"{said}; about {duration(found.seconds)}, by what similar networks took"
 
 
 def _population(job: Job, lost: Mapping[Member, str]) -> Population:

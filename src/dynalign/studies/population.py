@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,9 +39,11 @@ class Scale:
     ----------
     pool : int
         Master networks of each model that belong to no group.
-    networks : mapping of model to {"seeds": int, "groups": list of curricula}
-    trainer : mapping
-        Settings of training that differ from the usual.
+    networks : mapping of model to {"seeds": int, "groups": list of curricula, "vary": mapping}
+        ``vary``, if there is one, has lists of values by config path, such as ``model.hidden``. All their combinations
+        are gone through seed by seed, as the study had one network of each: every group has the same ones.
+    trainer, task : mapping
+        Settings of training and of the task that differ from those chosen.
     as_published : bool
         Whether a protocol may say how networks begin and train. The study's way takes hours to learn its task, so that
         a small scale trains all networks in the same way, and a protocol says how they are looked at.
@@ -54,6 +57,7 @@ class Scale:
     pool: int = 8
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict)
     as_published: bool = False
 
     def __post_init__(self) -> None:
@@ -61,8 +65,8 @@ class Scale:
             raise DynalignError(f"pool={self.pool} must be at least 2: masters are compared with each other, too.")
         for model, about in self.networks.items():
             for key in about:
-                if key not in ("seeds", "groups"):
-                    raise DynalignError(f"networks.{model} has seeds and groups, and no {key}.")
+                if key not in ("seeds", "groups", "vary"):
+                    raise DynalignError(f"networks.{model} has seeds, groups and vary, and no {key}.")
             if int(about.get("seeds", 0)) < 2:
                 raise DynalignError(f"networks.{model}.seeds={about.get('seeds')} must be at least 2.")
             if not about.get("groups"):
@@ -79,6 +83,13 @@ class Scale:
                 *(Member(model, group, seed) for group in about["groups"] for seed in range(int(about["seeds"]))),
             )
         ]
+
+    def variant(self, member: Member) -> dict[str, Any]:
+        """Return what is set otherwise for a network than for others of its group, by config path."""
+        lists = dict(self.networks[member.model].get("vary") or {})
+        combinations = list(product(*lists.values()))
+        place = member.seed - POOL_SEEDS if member.group == POOL else member.seed
+        return dict(zip(lists, combinations[place % len(combinations)], strict=True))
 
 
 class Look(NamedTuple):

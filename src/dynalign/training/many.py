@@ -46,7 +46,7 @@ def train_many(
     progress : callable, optional
         Called as each run ends.
     """
-    missing = {spec.key: spec for spec in _with_earlier(specs) if store.find(spec.key) is None}
+    missing = {each.key: each for spec in specs for each in spec.chain if store.find(each.key) is None}
     failed: dict[str, str] = {}
     done = 0
     if not missing:
@@ -84,18 +84,59 @@ def train_many(
     return failed
 
 
+class Cost(NamedTuple):
+    """What is to be trained.
+
+    Attributes
+    ----------
+    trainings : int
+        Phases in all, each once however many networks share it.
+    missing : int
+        Those that are not in the store.
+    batches : int
+        The most that these can take.
+    seconds : float, optional
+        The time that they may take, by what stored phases of the same model took per batch, if all their epochs are
+        needed; None where nothing is known.
+    """
+
+    trainings: int
+    missing: int
+    batches: int
+    seconds: float | None
+
+
+def cost(specs: Iterable[RunSpec], store: RunStore, *, workers: int | None = None) -> Cost:
+    """Return what ``train_many`` would have to train."""
+    every = {each.key: each for spec in specs for each in spec.chain}
+    paces: dict[str, list[float]] = {}
+    missing = []
+    for key, spec in every.items():
+        if store.find(key) is None:
+            missing.append(spec)
+        elif spec.phases:
+            run = store.open(key)
+            before = (0.0, 0) if run.before is None else (run.before.seconds, int(run.before.history["step"].iloc[-1]))
+            batches = int(run.history["step"].iloc[-1]) - before[1]
+            paces.setdefault(_model(spec), []).append((run.seconds - before[0]) / max(1, batches))
+    learning = [spec for spec in missing if spec.phases]
+    most = sum(spec.training.most_epochs * spec.training.batches(spec.phases[-1]) for spec in learning)
+    if not paces:
+        return Cost(len(every), len(missing), most, None)
+    mean = {name: sum(each) / len(each) for name, each in paces.items()}
+    seconds = sum(
+        spec.training.epochs * spec.training.batches(spec.phases[-1]) * mean.get(_model(spec), max(mean.values()))
+        for spec in learning
+    )
+    return Cost(len(every), len(missing), most, seconds / (workers or _cores()))
+
+
+def _model(spec: RunSpec) -> str:
+    return type(spec.network.model).__name__
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _with_earlier(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """Return what is to be trained, each after what it goes on from."""
-    found: list[RunSpec] = []
-    for spec in specs:
-        if spec.before is not None:
-            found += _with_earlier([spec.before])
-        found.append(spec)
-    return found
 
 
 def _train(spec: RunSpec, store: Path) -> None:

@@ -79,6 +79,11 @@ class RunSpec:
         return replace(self, network=network, phases=phases, config=config, callbacks=own)
 
     @property
+    def chain(self) -> list[RunSpec]:
+        """All that is to be trained one after the other, from the first phase to this."""
+        return [*([] if self.before is None else self.before.chain), self]
+
+    @property
     def ideal_accuracy(self) -> float:
         """The accuracy of the ideal observer, who sees the inputs with their noise."""
         return self.network.ideal_accuracy(self.target)
