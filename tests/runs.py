@@ -29,6 +29,7 @@ def spec_of(
         "perturbation": None,
         "seed": seed,
         "phases": plain_phases(phases),
+        "target": train[-1] if train else "delay_anti",
         "training": {
             "epochs": 3, "batches_per_epoch": 2, "batch_size": 8, "validation_trials": 20, "learned": None,
             "gate": None, **settings,
@@ -37,7 +38,7 @@ def spec_of(
     return RunSpec(
         network=build_network(config, key_of(config)),
         phases=phases,
-        target=train[-1] if train else "delay_anti",
+        target=config["target"],
         training=Training(**config["training"]),
         seed=seed,
         config=config,

@@ -31,6 +31,16 @@ def test_cut_keeps_the_period_alone() -> None:
     assert Representation(period=None).cut(states, probe) is states
 
 
+def test_periods_of_the_probe_can_last_longer() -> None:
+    probe = Representation(trials=10, period="delay", durations={"delay": 2000}).probe(TASK)
+    assert (probe.in_period("delay").sum(axis=1) == 100).all()
+    assert (probe.in_period("stimulus").sum(axis=1) == 100).all()  # as in the task
+    delay = probe.inputs[probe.in_period("delay")]
+    assert (delay == delay[0]).all()  # nothing enters but the cue and the rule
+    with pytest.raises(DynalignError, match="pdm has no period 'dealy'; did you mean delay"):
+        Representation(durations={"dealy": 2000}).probe(TASK)
+
+
 def test_cut_refuses_a_period_that_moves_or_is_empty() -> None:
     representation = Representation(trials=50, period="delay")
     moving = TASK.trials(50, "delay", np.random.default_rng(0), split="train")

@@ -118,6 +118,20 @@ def test_the_fit_is_the_least_squares_of_whitened_delay_vectors(delays: int, int
     assert found.explained_variance == pytest.approx((values[:3] ** 2).sum() / (values**2).sum())
 
 
+@pytest.mark.parametrize("delays", [6, 12])
+def test_more_dimensions_than_delay_vectors(delays: int) -> None:
+    """A short recording of many units: what is fitted is the same, though no Gram matrix of all dimensions is made."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(40, 5)))[0]
+    few = linear(0.9 * np.linalg.qr(rng.normal(size=(5, 5)))[0], trials=4, time=delays + 8)
+    wide = few @ basis.T  # 40 units, of which 5 directions hold data
+    assert len(wide) * 9 < 40 * delays
+    a, b = fit(few, delays, rank=5), fit(wide, delays, rank=5)
+    np.testing.assert_allclose(eigenvalues(a.operator), eigenvalues(b.operator), rtol=0, atol=1e-8)
+    size = torch.linalg.matrix_norm(a.operator)
+    torch.testing.assert_close(size, torch.linalg.matrix_norm(b.operator), rtol=1e-8, atol=0)
+
+
 def test_directions_without_data_are_zero() -> None:
     lifted = linear(damped_rotation(), trials=20, time=30) @ ortho_group.rvs(9, random_state=0)[:6]
     found = fit(lifted, rank=8)

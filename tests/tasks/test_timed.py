@@ -98,3 +98,14 @@ def test_bad_timing_is_refused(cls: type[TimedTask], ms: object) -> None:
         cls(timing={"train": whole["train"]})
     with pytest.raises(DynalignError, match="dt, the time step in ms, must be a whole number"):
         cls(dt=0)
+
+
+@pytest.mark.parametrize("cls", TASKS)
+def test_lasting(cls: type[TimedTask]) -> None:
+    task = cls()
+    longer = task.lasting({"stimulus": 3000})
+    assert longer.timing["test"]["stimulus"] == 3000
+    assert longer.timing["train"] == task.timing["train"]
+    assert task.timing["test"]["stimulus"] != 3000  # left alone
+    with pytest.raises(DynalignError, match="has no period 'sleep'"):
+        task.lasting({"sleep": 100})

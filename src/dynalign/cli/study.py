@@ -43,8 +43,8 @@ from dynalign.studies import (
     judge_attractors,
     judge_studies,
 )
-from dynalign.training import RunSpec, train_many
-from dynalign.training.many import Trained, cost
+from dynalign.training import RunSpec, cost, train_many
+from dynalign.training.many import Trained
 
 NAMELESS = ("study", "logger", "store", "workers", "hydra", "seeds", "models", "groups")
 

@@ -76,7 +76,7 @@ class SpectralDistance(Metric):
         array = np.asarray(x, dtype=np.float64)
         if array.ndim != 3 or array.shape[0] != 1 or array.shape[2] != 2 or not np.isfinite(array).all():
             raise DynalignError(f"{where} is no spectrum of shape (1, eigenvalues, 2), but of shape {array.shape}.")
-        return torch.complex(*torch.from_numpy(array[0]).unbind(-1))
+        return torch.complex(*torch.from_numpy(np.ascontiguousarray(array[0])).unbind(-1))
 
     def distances(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> npt.NDArray[np.float64]:
         """Return the distance of each pair of spectra."""

@@ -4,7 +4,7 @@ from dynalign.training.callbacks import DissimilarityCallback, log_names
 from dynalign.training.checkpoints import CheckpointCallback, loggable
 from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.fit import Stage, fit
-from dynalign.training.many import train_many
+from dynalign.training.many import cost, train_many
 from dynalign.training.module import TaskModule, decisions
 from dynalign.training.runs import RunSpec, obtain, plain_phases
 from dynalign.training.settings import Training
@@ -23,6 +23,7 @@ __all__ = [
     "Stage",
     "TaskModule",
     "Training",
+    "cost",
     "decisions",
     "fit",
     "log_names",
