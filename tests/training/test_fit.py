@@ -343,11 +343,12 @@ def test_unknown_rule() -> None:
         Curriculum("odd", train=["foo"]).check(TASK)
 
 
-def run_to(path: Path, *, seed: int = 0, **settings) -> pd.DataFrame:
+def run_to(path: Path, callbacks=(), **settings) -> pd.DataFrame:
     """Train on one rule of a task without noise, which is learned soon."""
     training = replace(TRAINING, epochs=8, batches_per_epoch=15, batch_size=32, learning_rate=0.02, **settings)
     easy = PerceptualDecision(timing=TIMING, sigma=0.0, cohs=(51.2,))
-    return train(path, Curriculum("basic", train=["basic"], target="basic"), task=easy, training=training)[1]
+    curriculum = Curriculum("basic", train=["basic"], target="basic")
+    return train(path, curriculum, callbacks, task=easy, training=training)[1]
 
 
 def test_a_phase_ends_once_its_rule_is_learned_twice(tmp_path: Path) -> None:
@@ -356,6 +357,14 @@ def test_a_phase_ends_once_its_rule_is_learned_twice(tmp_path: Path) -> None:
     assert right[-2:] == [True, True]
     assert not any(a and b for a, b in itertools.pairwise(right[:-1]))
     assert len(history) < 9
+
+
+def test_a_phase_that_was_killed_ends_where_it_would_have(tmp_path: Path) -> None:
+    whole = run_to(tmp_path / "whole", learned=0.98)
+    last = int(whole["epoch"].iloc[-1])
+    with pytest.raises(Killed):
+        run_to(tmp_path / "killed", [KillAfter(last - 1)], learned=0.98)  # after the first of the two checks that count
+    pd.testing.assert_frame_equal(run_to(tmp_path / "killed", learned=0.98), whole)
 
 
 def test_a_phase_below_the_gate_goes_on_once(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +13,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from dynalign.cli.terminal import console
 from dynalign.store import Run
 from dynalign.training import CheckpointCallback, Phase, Training
+
+
+def reporter(bar: Progress) -> Callable[[str, int, int], None]:
+    """Return a function of (what is compared by, pairs done, pairs in all) that shows each of them as a bar."""
+    tasks: dict[str, Any] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(f"comparing by {what}", total=total)
+        bar.update(tasks[what], completed=done)
+
+    return report
 
 
 class EpochProgress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from dynalign.cli.build import build
 from dynalign.cli.entry import Command, run_command
 from dynalign.cli.factors import factors_of
 from dynalign.cli.job import check_top, spec_of, store_of
+from dynalign.cli.progress import reporter
 from dynalign.cli.schema import check_value, completed, config_files
 from dynalign.cli.study_summary import summarise
 from dynalign.cli.terminal import console
@@ -131,7 +132,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     population = _population(job, lost)
     pairs = [pair for study in job.studies for pair in study.pairs(population)]
     with _bar() as bar:
-        report = _reporter(bar)
+        report = reporter(bar)
         rows = compare(pairs, list(job.columns.values()), population, job.store, progress=report)
         known = job.attractors.measure(job.store, report) if job.attractors is not None else None
         searched = [member for member in population.runs if member.model in job.plain["fixed_points"]]
@@ -288,14 +289,3 @@ def _bar() -> Progress:
         transient=True,
         disable=not out.is_terminal,
     )
-
-
-def _reporter(bar: Progress) -> Callable[[str, int, int], None]:
-    tasks: dict[str, Any] = {}
-
-    def report(what: str, done: int, total: int) -> None:
-        if what not in tasks:
-            tasks[what] = bar.add_task(f"comparing by {what}", total=total)
-        bar.update(tasks[what], completed=done)
-
-    return report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
+from dynalign.cli.progress import reporter
 from dynalign.cli.save import save_all
 from dynalign.identity import locate, rebuild
 from dynalign.report import Failure, print_summary, sweep_figures, write_report
@@ -78,7 +79,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
         return pd.DataFrame(columns=["run", *NUMBERS])
     store = RunStore(sweep.finished[0].details["store"])
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        rows = compare_trained(networks, store, progress=_reporter(bar))
+        rows = compare_trained(networks, store, progress=reporter(bar))
     for reason in sorted(
         {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
     ):
@@ -87,17 +88,6 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def _reporter(bar: Progress) -> Callable[[str, int, int], None]:
-    tasks: dict[str, Any] = {}
-
-    def report(metric: str, done: int, total: int) -> None:
-        if metric not in tasks:
-            tasks[metric] = bar.add_task(f"comparing by {metric}", total=total)
-        bar.update(tasks[metric], completed=done)
-
-    return report
 
 
 def _with_own_distances(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

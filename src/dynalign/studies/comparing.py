@@ -12,7 +12,7 @@ import pandas as pd
 from dynalign.dynamics import initial_recurrence, no_recurrence, shuffled_recurrence
 from dynalign.errors import DynalignError
 from dynalign.identity import key_of
-from dynalign.metrics import Metric
+from dynalign.metrics import Distance, Metric
 from dynalign.networks import build_network
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore, Weights
@@ -105,9 +105,11 @@ def compare(
     labels = {look: _labels(look, population) for pair in measured for look in pair}
     parts = []
     for column in columns:
-        seen = {look: _seen(look, column.representation, population) for look in labels}
-        report = None if progress is None else _for(progress, column.title)
-        found = dict(zip(measured, measure_seen(column.metric, seen, measured, store, progress=report), strict=True))
+        found: dict[tuple[Look, Look], Distance] = {}
+        for models, some in _by_models(measured).items():
+            seen = {look: _seen(look, column.representation, population) for pair in some for look in pair}
+            report = None if progress is None else _for(progress, f"{column.title}, {models}")
+            found |= zip(some, measure_seen(column.metric, seen, some, store, progress=report), strict=True)
         rows = [
             {
                 "column": column.name,
@@ -122,6 +124,14 @@ def compare(
         ]
         parts.append(pd.DataFrame(rows))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _by_models(pairs: Sequence[tuple[Look, Look]]) -> dict[str, list[tuple[Look, Look]]]:
+    """Return pairs by their models, so that not all states of all models are in memory at once."""
+    found: dict[str, list[tuple[Look, Look]]] = {}
+    for first, second in pairs:
+        found.setdefault(" and ".join(sorted({first.member.model, second.member.model})), []).append((first, second))
+    return found
 
 
 def _labels(look: Look, population: Population) -> dict[str, Any]:
