@@ -31,7 +31,7 @@ ORDER = Claim(
     "Procrustes do not.",
     "DSA (rad) at 100 %: 0.515, 0.408 and 0.428, 0.360; CKA 0.444, 0.463 and 0.473, 0.533",
     "0 % - partial and partial - 100 % of DSA above 0, at the same fraction of training and at the same accuracy "
-    "(Holm); DSA's 0 % - 100 % exceeds that of CKA and of Procrustes",
+    "(Holm); the log of 0 % over 100 % is larger by DSA than by CKA and by Procrustes",
 )
 SLOPE = Claim(
     6,
@@ -39,7 +39,7 @@ SLOPE = Claim(
     "Only DSA rises with the difference in accuracy.",
     "slope on the difference in accuracy: DSA 0.216 rad, CKA -0.075, Procrustes -0.053",
     "slope within seed and master, adjusted for the fraction of training, networks after pretraining alone included: "
-    "DSA's above 0, the others' below delta, and DSA's exceeds both",
+    "DSA's above 0, the others' below delta, and DSA's, as a share of its mean, exceeds theirs",
 )
 _SHARED = (("master_frozen",), PARTIAL, ("full",))
 _NAMES = ("0 %", "partial", "100 %")
@@ -111,7 +111,7 @@ class OverLearning(Study):
             parts.append(
                 part_of(
                     f"DSA - {title}",
-                    f"By how much 0 % - 100 % is larger by DSA than by {title}, at matched fraction.",
+                    f"By how much the log of 0 % over 100 % is larger by DSA than by {title}, at matched fraction.",
                     (0.0, np.inf),
                     partial(self._difference, evidence, column),
                 )
@@ -125,14 +125,14 @@ class OverLearning(Study):
     def _difference(self, evidence: Evidence, column: str) -> Judged:
         ends = (_SHARED[0], _SHARED[-1])
         both = [evidence.design(name, self.models[0], ends, part=FRACTION, x=1.0) for name in (evidence.dsa, column)]
-        return contrast(np.concatenate(both), lambda means: fall(means[:, :2]) - fall(means[:, 2:]))
+        return contrast(np.concatenate(both), lambda means: _log_fall(means[:, :2]) - _log_fall(means[:, 2:]))
 
     def _slopes(self, evidence: Evidence) -> list[Part]:
         dsa = part_of(
             "slope of DSA",
             "How much DSA to master rises with the difference in accuracy.",
             (0.0, np.inf),
-            partial(self._slope, evidence, [evidence.dsa]),
+            partial(self._slope, evidence),
             published=evidence.on_our_scale(E5_REGRESSIONS["dsa"].slope, self.models[0]),
         )
         parts = [dsa]
@@ -147,18 +147,22 @@ class OverLearning(Study):
                 ),
                 part_of(
                     f"DSA - {title}",
-                    f"By how much the slope of DSA exceeds that of {title}.",
+                    f"By how much the slope of DSA exceeds that of {title}, each as a share of its mean dissimilarity.",
                     (0.0, np.inf),
-                    partial(self._slope, evidence, [evidence.dsa, column]),
+                    partial(self._beyond, evidence, column),
                 ),
             ]
         return parts
 
-    def _slope(self, evidence: Evidence, columns: Sequence[str]) -> Judged:
-        tables = np.stack([self.slopes(evidence.rows, column) for column in columns])
-        if len(columns) == 1:
-            return contrast(tables, lambda means: means[:, 0])
-        return contrast(tables, fall)
+    def _slope(self, evidence: Evidence) -> Judged:
+        return contrast(self.slopes(evidence.rows, evidence.dsa)[None], lambda means: means[:, 0])
+
+    def _beyond(self, evidence: Evidence, column: str) -> Judged:
+        tables = []
+        for name in (evidence.dsa, column):
+            mean = float(self._rows(evidence.rows, name)["dissimilarity"].mean())
+            tables.append(self.slopes(evidence.rows, name) / mean)
+        return contrast(np.stack(tables), fall)
 
     def _bounded(self, evidence: Evidence, column: str) -> Judged:
         return crossed(lambda means: means[:, 0], self.slopes(evidence.rows, column)), None
@@ -174,13 +178,7 @@ class OverLearning(Study):
         MissingError
             If a number is missing, or accuracies do not differ.
         """
-        here = rows[(rows["column"] == column) & (rows["model"] == self.models[0])]
-        here = here[here["part"].isin([FRACTION, PRETRAINED]) & here["group"].isin(GROUPS)]
-        if not len(here):
-            raise MissingError("nothing was compared over learning")
-        bad = here[here["dissimilarity"].isna()]
-        if len(bad):
-            raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))
+        here = self._rows(rows, column)
         here = here.assign(gap=(here["accuracy"] - here["other_accuracy"]).abs())
         found = {key: _slope_of(cell) for key, cell in here.groupby(["seed", "other_seed"])}
         table = pd.Series(found).unstack()
@@ -188,6 +186,20 @@ class OverLearning(Study):
             raise MissingError("accuracies do not differ, or not all seeds were compared with the whole pool")
         values: Array = table.to_numpy(dtype=np.float64)
         return values
+
+    def _rows(self, rows: pd.DataFrame, column: str) -> pd.DataFrame:
+        here = rows[(rows["column"] == column) & (rows["model"] == self.models[0])]
+        here = here[here["part"].isin([FRACTION, PRETRAINED]) & here["group"].isin(GROUPS)]
+        if not len(here):
+            raise MissingError("nothing was compared over learning")
+        bad = here[here["dissimilarity"].isna()]
+        if len(bad):
+            raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))
+        return here
+
+
+def _log_fall(means: Array) -> Array:
+    return fall(np.log(means))
 
 
 def _slope_of(cell: pd.DataFrame) -> float:
