@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dynalign.metrics import DSA
@@ -36,14 +37,20 @@ def judge_attractors(attractors: Attractors, rows: pd.DataFrame, evidence: Evide
 
 
 def judge_studies(studies: Sequence[Study], evidence: Evidence, rule: Rule) -> list[Judged]:
-    """Return the verdicts on the claims of studies, by every column of DSA, the one that is judged first."""
+    """Return the verdicts on the claims of studies, by every column of DSA, the one that is judged first.
+
+    Where networks did not learn their task, there is a verdict without them beside that on every network.
+    """
     columns = [evidence.dsa, *(name for name, each in evidence.columns.items() if isinstance(each.metric, DSA))]
+    ways = {EVERY: evidence}
+    if not all(evidence.population.passes(member) for member in evidence.population.runs):
+        ways[GATED] = gated(evidence)
     found = []
     for study in studies:
         for claim in study.claims:
             for column in dict.fromkeys(columns):
-                for networks, part in ((EVERY, evidence), (GATED, gated(evidence))):
-                    parts = study.parts(claim, replace(part, dsa=column))
+                for networks, known in ways.items():
+                    parts = study.parts(claim, replace(known, dsa=column))
                     found.append(Judged(claim, column, networks, verdict(parts, rule)))
     return sorted(found, key=lambda judged: judged.claim.number)
 
@@ -53,11 +60,11 @@ def gated(evidence: Evidence) -> Evidence:
     population = evidence.population
     passing = {member for member in population.runs if population.passes(member)}
 
-    def kept(prefix: str) -> list[bool]:
-        names = evidence.rows[[f"{prefix}model", f"{prefix}group", f"{prefix}seed"]].itertuples(index=False)
-        return [Member(*name) in passing for name in names]
+    def kept(prefix: str) -> npt.NDArray[np.bool_]:
+        names = zip(*(evidence.rows[f"{prefix}{name}"] for name in ("model", "group", "seed")), strict=True)
+        return np.array([Member(*name) in passing for name in names], dtype=bool)
 
-    rows = evidence.rows[np.array(kept("")) & np.array(kept("other_"))] if len(evidence.rows) else evidence.rows
+    rows = evidence.rows[kept("") & kept("other_")] if len(evidence.rows) else evidence.rows
     runs = {member: run for member, run in population.runs.items() if member in passing}
     return replace(evidence, rows=rows, population=replace(population, runs=runs))
 
