@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger
 
 from dynalign.networks import Network
 from dynalign.store import Run, discard, weights_file
+from dynalign.training.allocator import keep_freed_memory
 from dynalign.training.checkpoints import CheckpointCallback, History, WeightsHistory, loggable
 from dynalign.training.curriculum import Phase
 from dynalign.training.data import TaskData
@@ -78,6 +79,7 @@ def fit(
         Keys epoch, step, phase, train_loss, val_loss (on the rules of the phase), accuracy and chance_accuracy (on the
         target), and ``accuracy/<rule>`` of every rule that is asked.
     """
+    keep_freed_memory()
     phase = stage.phase
     history = History(phase.name, training.checkpoint_every)
     watching = [
