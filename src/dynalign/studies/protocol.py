@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.networks import Network
+from dynalign.metrics import Driven
+from dynalign.networks import Network, build_network
 from dynalign.representations import Representation
+from dynalign.store import Run
 from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
@@ -35,6 +38,11 @@ class PublishedRepresentation(Representation):
         """Return the inputs that led to those states, shape (time, trials, channels)."""
         own = self._own_trials(network) if probe is None else probe
         return super().inputs(network, own).swapaxes(0, 1)
+
+    def driven(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
+        """Return the states as ``of`` does, on the network's own trials, with the inputs that drove them."""
+        network = build_network(run.config, run.key, classes=classes)
+        return Driven(self.of(run, epoch, classes=classes), self.inputs(network))
 
     def probe(self, task: Task) -> Trials:
         """Return trials in random conditions, such as each network is asked."""

@@ -13,6 +13,7 @@ from dynalign.errors import DynalignError
 from dynalign.inference import crossed
 from dynalign.metrics import Description
 from dynalign.report.parts.matrix import Matrix
+from dynalign.report.parts.numbers import UNKNOWN
 from dynalign.studies import POOL
 from dynalign.studies.after_learning import CONTROL, SPLIT, TRAINED
 
@@ -159,6 +160,11 @@ class Count(NamedTuple):
     median: float
     least: float
     epochs: float
+
+    @property
+    def usual_epochs(self) -> str:
+        """The median of the epochs as it is written."""
+        return UNKNOWN if np.isnan(self.epochs) else f"{self.epochs:g}"
 
 
 def network_counts(networks: pd.DataFrame) -> list[Count]:
