@@ -39,6 +39,7 @@ from dynalign.studies import (
     accuracies,
     as_plain,
     compare,
+    fixed_point_table,
     judge_attractors,
     judge_studies,
 )
@@ -83,11 +84,20 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     """
     check_top(config)
     plain = completed(config, config_files(settings.runtime.choices, config))
-    studies = [build(f"study.{name}", node) for name, node in (plain.get("study") or {}).items()]
-    if not studies:
-        raise DynalignError("There is nothing to study: choose at least one study, such as study=after_learning.")
     protocol = plain["protocol"]
     _typed_counts(plain, settings)
+    nodes = plain.get("study") or {}
+    studies = [
+        build(f"study.{name}", node)
+        for name, node in nodes.items()
+        if protocol["studies"] is None or name in protocol["studies"]
+    ]
+    if not studies:
+        raise DynalignError(
+            "There is nothing to study: choose at least one study, such as study=after_learning."
+            if not nodes
+            else f"The protocol {protocol['name']} studies {', '.join(protocol['studies'])} only; choose one of these."
+        )
     columns = {name: build(f"protocol.columns.{name}", node) for name, node in protocol["columns"].items()}
     if protocol["judged"] not in columns:
         raise DynalignError(
@@ -126,11 +136,13 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
         report = _reporter(bar)
         rows = compare(pairs, list(job.columns.values()), population, job.store, progress=report)
         known = job.attractors.measure(job.store, report) if job.attractors is not None else None
+        searched = [member for member in population.runs if member.model in job.plain["fixed_points"]]
+        points = fixed_point_table(population, searched, job.store, progress=report)
     evidence = Evidence(rows, job.columns, job.judged, job.marks, population)
     verdicts = judge_studies(job.studies, evidence, job.rule)
     if job.attractors is not None and known is not None:
         verdicts = [*judge_attractors(job.attractors, known, evidence, job.rule), *verdicts]
-    tables = {"dissimilarities": rows, "networks": accuracies(population)}
+    tables = {"dissimilarities": rows, "networks": accuracies(population), "fixed_points": points}
     for name, table in tables.items():
         _write(table, result, name)
     return replace(
@@ -215,8 +227,9 @@ def _network_config(
     OmegaConf.set_struct(composed, False)
     composed.task = config.task
     protocol = plain["protocol"]
-    composed.trainer = OmegaConf.merge(config.trainer, dict(scale.trainer), protocol["trainer"])
-    for key, value in protocol["model"].items():
+    own = protocol["trainer"] if scale.as_published else {}
+    composed.trainer = OmegaConf.merge(config.trainer, dict(scale.trainer), own)
+    for key, value in protocol["model"].items() if scale.as_published else ():
         if key in composed.model:
             composed.model[key] = value
     composed.callbacks = {}

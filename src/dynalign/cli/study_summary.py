@@ -70,6 +70,7 @@ def _studied(result: Result, sweep: Sweep) -> Studied:
         title=title,
         rows=pd.read_parquet(result.folder / "dissimilarities.parquet"),
         networks=pd.read_parquet(result.folder / "networks.parquet"),
+        points=pd.read_parquet(result.folder / "fixed_points.parquet"),
         columns=result.details["titles"],
         metrics={name: Description(**each) for name, each in result.metrics.items()},
         judged=str(result.details["judged"]),

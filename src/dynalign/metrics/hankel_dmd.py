@@ -289,7 +289,7 @@ def _fit_exactly(
             stacklevel=2,
         )
     whitening = axes[:kept].mT / values[:kept]
-    whitened = (rows @ whitening).unflatten(0, embedded.shape[:2])
+    whitened = (rows @ whitening).reshape(*embedded.shape[:2], kept)
     before, after = (_flat(whitened[:, part]) for part in (slice(None, -1), slice(1, None)))
     driven = [part.mT @ drive.basis for part in (before, after)]
     # What is smaller than this beside the states, before the inputs took their share, is a rounding error.

@@ -13,6 +13,7 @@ from dynalign.studies.pairwise import Trained, comparable, compare_trained
 from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
 from dynalign.studies.rnn_vs_mamba import RnnVsMamba
+from dynalign.studies.truth import JacobianSpectrum, SpectralDistance, fixed_point_table
 from dynalign.studies.verdict import Rule
 from dynalign.studies.within_learning import WithinLearning
 
@@ -25,6 +26,7 @@ __all__ = [
     "Claim",
     "Column",
     "Evidence",
+    "JacobianSpectrum",
     "Look",
     "Mamba",
     "Marks",
@@ -37,6 +39,7 @@ __all__ = [
     "Rule",
     "Scale",
     "Seen",
+    "SpectralDistance",
     "Study",
     "Trained",
     "WithinLearning",
@@ -46,6 +49,7 @@ __all__ = [
     "comparable",
     "compare",
     "compare_trained",
+    "fixed_point_table",
     "judge_attractors",
     "judge_studies",
     "measure_over_learning",

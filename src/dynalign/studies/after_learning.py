@@ -13,12 +13,10 @@ import numpy as np
 from dynalign.inference import crossed
 from dynalign.statistics import Array
 from dynalign.studies.base import Claim, Evidence, Judged, Study, contrast, part_of
-from dynalign.studies.comparing import CONTROLS, Pair
+from dynalign.studies.comparing import CONTROL, CONTROLS, SPLIT, TRAINED, Pair
 from dynalign.studies.population import POOL, Look, Population
 from dynalign.studies.published import E4_TO_MASTER, PARTIAL
 from dynalign.studies.verdict import Part
-
-TRAINED, SPLIT, CONTROL = "trained", "split half", "control"
 
 ORDER = Claim(
     4,
@@ -80,7 +78,7 @@ class AfterLearning(Study):
                     f"How much farther from master {farther} networks are than {nearer} ones, by DSA.",
                     (0.0, np.inf),
                     partial(self._fall, evidence, place),
-                    published=_published(place) * evidence.scale,
+                    published=evidence.on_our_scale(_published(place), self.models[0]),
                 )
             )
         for column in evidence.others:

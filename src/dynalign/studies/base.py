@@ -13,8 +13,9 @@ import pandas as pd
 from dynalign.errors import DynalignError
 from dynalign.inference import OfMeans, crossed, sign_flip
 from dynalign.statistics import Array, Estimate
-from dynalign.studies.comparing import Column, MissingError, Pair, to_pool
+from dynalign.studies.comparing import TRAINED, Column, MissingError, Pair, to_pool
 from dynalign.studies.population import Population
+from dynalign.studies.published import E4_TO_MASTER
 from dynalign.studies.verdict import Part
 
 
@@ -55,13 +56,16 @@ class Marks:
     flat : float
         Claim 4: the range of group means within which a metric counts as flat.
     delta : float
-        Claims 6 and 7: what counts as no difference, upwards.
+        Claim 6: the slope on the difference in accuracy up to which a metric counts as not rising.
+    farther : float
+        Claim 7: the share by which untrained networks may be farther away than pretrained ones and count as no farther.
     """
 
     ratio: float = 1.8
     fall: float = 3.0
     flat: float = 0.06
     delta: float = 0.05
+    farther: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,17 @@ class Evidence:
         """Names of the columns of metrics of geometry."""
         return [name for name, column in self.columns.items() if column.metric.compares == "geometry"]
 
-    @property
-    def scale(self) -> float:
-        """What a published DSA, in radians, is multiplied by to be on the scale of its column."""
-        return 1.0 if self.columns[self.dsa].metric.unit == "rad" else 2 / np.pi
+    def on_our_scale(self, effect: float, model: str) -> float:
+        """Return a published difference of DSA, in radians, on the scale of the column that is judged.
+
+        DSA's numbers depend on its delays and rank, so an effect counts as a share of the distance of untrained
+        networks to master; where there are none of these, angles are taken as they are.
+        """
+        try:
+            untrained = float(self.design(self.dsa, model, (("untrained",),), part=TRAINED).mean())
+        except MissingError:
+            return effect if self.columns[self.dsa].metric.unit == "rad" else effect * 2 / np.pi
+        return effect * untrained / E4_TO_MASTER["dsa"].values["untrained"].value
 
     def design(self, column: str, model: str, groups: Sequence[Sequence[str]], **where: Any) -> Array:
         """Return tables (len(groups), seeds, pool) of the mean over the groups of each set, on the seeds of all.

@@ -19,6 +19,8 @@ from dynalign.store import Run, RunStore, Weights
 from dynalign.studies.measuring import Seen, measure_seen
 from dynalign.studies.population import Look, Population
 
+TRAINED, SPLIT, CONTROL = "trained", "split half", "control"
+"""Parts of a comparison: trained networks with each other; masters with themselves on other trials; controls."""
 CONTROLS = ("no recurrence", "shuffled recurrence", "initial recurrence")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dynalign.metrics import DSA
 from dynalign.studies.attractors import CLAIMS, Attractors
 from dynalign.studies.base import Claim, Evidence, Study
 from dynalign.studies.population import Member, Population
@@ -36,7 +37,7 @@ def judge_attractors(attractors: Attractors, rows: pd.DataFrame, evidence: Evide
 
 def judge_studies(studies: Sequence[Study], evidence: Evidence, rule: Rule) -> list[Judged]:
     """Return the verdicts on the claims of studies, by every column of DSA, the one that is judged first."""
-    columns = [evidence.dsa, *(name for name, each in evidence.columns.items() if each.metric.compares == "dynamics")]
+    columns = [evidence.dsa, *(name for name, each in evidence.columns.items() if isinstance(each.metric, DSA))]
     found = []
     for study in studies:
         for claim in study.claims:

@@ -11,8 +11,9 @@ import numpy as np
 
 from dynalign.inference import crossed
 from dynalign.statistics import Array
-from dynalign.studies.after_learning import TRAINED, AfterLearning, fall
-from dynalign.studies.base import Claim, Evidence, Judged, contrast, part_of
+from dynalign.studies.after_learning import AfterLearning, fall
+from dynalign.studies.base import Claim, Evidence, Judged, part_of
+from dynalign.studies.comparing import TRAINED
 from dynalign.studies.published import PARTIAL
 from dynalign.studies.verdict import Part
 
@@ -22,7 +23,7 @@ RESERVOIR = Claim(
     "In Mamba, DSA puts untrained networks no farther from master than pretrained ones, as in a reservoir, unlike in "
     "RNNs.",
     "DSA (rad) in Mamba: untrained 0.462, partial 0.427, full 0.466; in RNNs 0.607, 0.324, 0.271",
-    "untrained - pretrained in Mamba below delta; log of untrained over master, RNN - Mamba, above 0",
+    "untrained over pretrained in Mamba below 1.1; log of untrained over master, RNN - Mamba, above 0",
 )
 _PRETRAINED = (*PARTIAL, "full", "full_unfrozen")
 
@@ -45,10 +46,10 @@ class Mamba(AfterLearning):
         """Return what training does to Mamba, and how much more it does to RNNs."""
         return [
             part_of(
-                "untrained - pretrained, Mamba",
-                "How much farther from master untrained Mambas are than pretrained ones, by DSA.",
-                (-np.inf, evidence.marks.delta),
-                partial(self._gap, evidence),
+                "untrained / pretrained, Mamba",
+                "How many times as far from master untrained Mambas are as pretrained ones.",
+                (-np.inf, 1 + evidence.marks.farther),
+                partial(self._ratio, evidence),
             ),
             part_of(
                 "log ratio, RNN - Mamba",
@@ -58,14 +59,19 @@ class Mamba(AfterLearning):
             ),
         ]
 
-    def _gap(self, evidence: Evidence) -> Judged:
+    def _ratio(self, evidence: Evidence) -> Judged:
         design = evidence.design(evidence.dsa, self.models[0], (("untrained",), _PRETRAINED), part=TRAINED)
-        return contrast(design, fall)[0], None
+        return crossed(_quotient, design), None
 
     def _interaction(self, evidence: Evidence) -> Judged:
         groups = (("untrained",), ("master",))
         mamba, rnn = (evidence.design(evidence.dsa, model, groups, part=TRAINED) for model in self.models[:2])
         return crossed(_more, rnn, mamba), None
+
+
+def _quotient(means: Array) -> Array:
+    quotient: Array = means[:, 0] / means[:, 1]
+    return quotient
 
 
 def _more(means: Array) -> Array:

@@ -103,7 +103,7 @@ class OverLearning(Study):
                         f"{nearer}, by DSA, at {matched}.",
                         (0.0, np.inf),
                         partial(self._fall, evidence, place, matched),
-                        published=_published(place) * evidence.scale,
+                        published=evidence.on_our_scale(_published(place), self.models[0]),
                     )
                 )
         for column in evidence.others:
@@ -133,7 +133,7 @@ class OverLearning(Study):
             "How much DSA to master rises with the difference in accuracy.",
             (0.0, np.inf),
             partial(self._slope, evidence, [evidence.dsa]),
-            published=E5_REGRESSIONS["dsa"].slope * evidence.scale,
+            published=evidence.on_our_scale(E5_REGRESSIONS["dsa"].slope, self.models[0]),
         )
         parts = [dsa]
         for column in evidence.others:

@@ -41,6 +41,9 @@ class Scale:
     networks : mapping of model to {"seeds": int, "groups": list of curricula}
     trainer : mapping
         Settings of training that differ from the usual.
+    as_published : bool
+        Whether a protocol may say how networks begin and train. The study's way takes hours to learn its task, so that
+        a small scale trains all networks in the same way, and a protocol says how they are looked at.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class Scale:
     pool: int = 8
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    as_published: bool = False
 
     def __post_init__(self) -> None:
         if self.pool < 2:

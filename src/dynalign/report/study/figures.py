@@ -27,7 +27,7 @@ from dynalign.report.study.results import (
     to_pool,
 )
 from dynalign.statistics import spearman
-from dynalign.studies.after_learning import TRAINED
+from dynalign.studies.comparing import TRAINED
 from dynalign.studies.over_learning import FRACTION, FRACTIONS
 from dynalign.studies.published import E4_MATRICES, E7_MATRICES, GROUPS, PARTIAL
 from dynalign.studies.published import Matrix as Published

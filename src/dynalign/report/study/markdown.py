@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dynalign.report.parts.markdown import escaped, fenced, table
 from dynalign.report.parts.numbers import duration, number
-from dynalign.report.study.results import Studied, learned, model_of, network_counts, title_of
+from dynalign.report.study.results import Studied, learned, model_of, network_counts, point_counts, title_of
 from dynalign.report.study.texts import READING, outcome_of, shown
 from dynalign.studies import POOL
 
@@ -67,9 +67,28 @@ def _document(studies: Sequence[Studied], meta: Mapping[str, str], seconds: floa
     yield "## The networks"
     for studied in studies:
         yield from _networks(studied, titled=len(studies) > 1)
+        yield from _points(studied)
     yield "## How it was made"
     facts = [f"{escaped(name)} {escaped(value)}" for name, value in meta.items() if name != "command"]
     yield " · ".join([f"{duration(seconds)} of this run", *facts])
+
+
+def _points(studied: Studied) -> Iterator[str]:
+    counts = point_counts(studied.points)
+    if not counts:
+        return
+    yield "Stable fixed points under the constant input of the delay, from the networks' equations:"
+    heads = ["model", "group", "networks", "two or more", "one", "none", "slowest mode (median)"]
+    rows = [
+        [
+            model_of(row.model),
+            "master (pool)" if row.group == POOL else escaped(title_of(row.group)),
+            *(str(count) for count in (row.networks, row.several, row.one, row.none)),
+            duration(row.time_constant / 1000),
+        ]
+        for row in counts
+    ]
+    yield table(heads, rows, left=2)
 
 
 def _networks(studied: Studied, *, titled: bool) -> Iterator[str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.metrics import guides
-from dynalign.report.parts.numbers import counted, number
+from dynalign.report.parts.numbers import counted, duration, number
 from dynalign.report.parts.page import Pieces, write_page
 from dynalign.report.parts.problems import Written
 from dynalign.report.study.figures import study_draws
-from dynalign.report.study.results import Studied, learned, model_of, network_counts, title_of
+from dynalign.report.study.results import Studied, learned, model_of, network_counts, point_counts, title_of
 from dynalign.report.study.texts import READING, outcome_of, shown
 from dynalign.studies import POOL
 
@@ -86,6 +86,15 @@ def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
                 row.usual_epochs,
             )
             for row in network_counts(studied.networks)
+        ],
+        "points": [
+            (
+                model_of(row.model),
+                "master, pool" if row.group == POOL else title_of(row.group),
+                *(str(count) for count in (row.networks, row.several, row.one, row.none)),
+                duration(row.time_constant / 1000),
+            )
+            for row in point_counts(studied.points)
         ],
         "figures": [
             (each.title, each.about, pieces.picture(f"The figure {name}", partial(each.draw)))

@@ -15,7 +15,7 @@ from dynalign.metrics import Description
 from dynalign.report.parts.matrix import Matrix
 from dynalign.report.parts.numbers import UNKNOWN
 from dynalign.studies import POOL
-from dynalign.studies.after_learning import CONTROL, SPLIT, TRAINED
+from dynalign.studies.comparing import CONTROL, SPLIT, TRAINED
 
 TITLES: Mapping[str, str] = {
     "untrained": "untrained",
@@ -46,6 +46,8 @@ class Studied:
         See ``dynalign.studies.compare``.
     networks : DataFrame
         See ``dynalign.studies.accuracies``.
+    points : DataFrame
+        See ``dynalign.studies.fixed_point_table``.
     columns : mapping of name to title
     metrics : mapping of name to Description
         Of each column's metric.
@@ -60,6 +62,7 @@ class Studied:
     title: str
     rows: pd.DataFrame
     networks: pd.DataFrame
+    points: pd.DataFrame
     columns: Mapping[str, str]
     metrics: Mapping[str, Description]
     judged: str
@@ -187,3 +190,32 @@ def learned(studied: Studied) -> tuple[int, int]:
     """Return how many trained networks have learned their task, and of how many."""
     trained = studied.networks[studied.networks["group"] != "untrained"]
     return int(trained["learned"].sum()), len(trained)
+
+
+class PointCount(NamedTuple):
+    """Of the networks of a group: how many hold two states or more, one, or none; and their slowest time constant."""
+
+    model: str
+    group: str
+    networks: int
+    several: int
+    one: int
+    none: int
+    time_constant: float
+
+
+def point_counts(points: pd.DataFrame) -> list[PointCount]:
+    """Return what fixed points the networks of every group have; those that could not be searched are left out."""
+    known = points[points["reason"] == ""]
+    return [
+        PointCount(
+            str(model),
+            str(group),
+            len(mine),
+            int((mine["stable"] > 1).sum()),
+            int((mine["stable"] == 1).sum()),
+            int((mine["stable"] == 0).sum()),
+            float(mine["time_constant"].astype(float).median()),
+        )
+        for (model, group), mine in known.groupby(["model", "group"], sort=False)
+    ]
