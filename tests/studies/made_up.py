@@ -78,7 +78,9 @@ def to_pool(networks: Iterable[Member], value: Value, **changes: Any) -> list[di
 def evidence(rows: Iterable[Mapping[str, Any]], networks: Iterable[Member], **changes: Any) -> Evidence:
     """Return what a study is given to judge."""
     known: dict[str, Any] = {"columns": COLUMNS, "dsa": "dsa", "marks": Marks(), "population": population(networks)}
-    return Evidence(pd.DataFrame(list(rows)), **{**known, **changes})
+    some = Member("rnn", "full", 0)
+    table = pd.DataFrame(list(rows), columns=list(row("dsa", some, some, 0.0)))
+    return Evidence(table, **{**known, **changes})
 
 
 def scatter(member: Member, other: Member) -> float:
