@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from tests.runs import spec_of
 
+from dynalign.networks import build_network
 from dynalign.store import RunStore
 from dynalign.training import RunSpec, obtain, train_many
 from dynalign.training.many import Trained
@@ -32,7 +33,7 @@ def two_phases(seed: int, *last: str) -> RunSpec:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunStore, list[RunSpec], list[Trained], dict[str, str]]:
-    """Three good runs, two of which share their pretraining; one that fails in pretraining, and one to go on from it."""
+    """Four good runs, two of which share their pretraining, and one whose pretraining fails."""
     store = RunStore(tmp_path_factory.mktemp("store"))
     bad = replace(two_phases(7, "anti"), callbacks=[Raising()])
     specs = [bad, two_phases(0, "anti"), two_phases(0, "delay", "anti"), spec_of(1), spec_of(2, train=())]
@@ -78,13 +79,22 @@ def test_progress_counts_what_is_trained(many) -> None:
 
 def test_the_same_weights_as_one_by_one_to_the_bit(many, tmp_path: Path) -> None:
     store, specs, *_ = many
-    alone, _ = obtain(specs[1], RunStore(tmp_path))
+    alone, _ = obtain(two_phases(0, "anti"), RunStore(tmp_path))
     together = store.open(specs[1].key)
     pd.testing.assert_frame_equal(alone.history, together.history)
     for epoch in alone.epochs:
         weights = together.weights(epoch)
         for name, value in alone.weights(epoch).items():
             assert torch.equal(value, weights[name])
+
+
+def test_what_trains_elsewhere_changes_nothing_here(many) -> None:
+    _, specs, *_ = many
+    for spec in specs:
+        fresh = build_network(spec.config, spec.key).model.state_dict()
+        for name, value in spec.network.model.state_dict().items():
+            assert not value.is_shared()
+            assert torch.equal(value, fresh[name])
 
 
 def test_what_is_in_the_store_is_not_trained_again(many, monkeypatch: pytest.MonkeyPatch) -> None:
