@@ -77,7 +77,9 @@ def usual() -> Studied:
 @pytest.fixture(scope="session")
 def hostile() -> Studied:
     """A group, a column, a title and a part whose names are markup."""
-    known = studied_of(members(["untrained", "master_frozen", "basic", "full"], seeds=6, pool=3), title="<u>|*p*")
+    known = studied_of(
+        members(["untrained", "master_frozen", "basic", "full"], seeds=6, pool=3), title="<u>|*p*", studies=STUDIES[:1]
+    )
     name = "<script>alert(1)</script>|[x]"
     renamed = {"group": {"basic": name}, "other_group": {"basic": name}}
     verdicts = [
