@@ -115,7 +115,7 @@ def test_what_a_protocol_does_not_study_is_left_out(tmp_path: Path) -> None:
         (["models=[rn]"], r"models has rn, of which the scale has none; did you mean rnn\?"),
         (["groups=[mastr]"], r"groups has mastr, which is no curriculum; did you mean master\?"),
         (["seeds=1"], r"networks\.\w+\.seeds=1 must be at least 2"),
-        (["seeds=many"], "seeds=many"),
+        (["seeds=many"], "seeds='many' in the command line has the wrong type"),
         (["scale.pool=1"], "pool=1 must be at least 2"),
         (["workers=0"], "workers=0 must be at least 1"),
         (["protocol.judged=ds"], r"protocol.judged=ds is no column; did you mean dsa\?"),

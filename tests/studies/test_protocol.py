@@ -10,7 +10,8 @@ import pytest
 import torch
 from tests.runs import run_of
 
-from dynalign.metrics import CKA, InputDSA
+from dynalign.errors import DynalignError
+from dynalign.metrics import CKA, DSA, InputDSA
 from dynalign.networks import Network, build_network
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
@@ -49,6 +50,17 @@ def test_the_window_is_as_long_as_the_period_and_begins_with_the_trial(runs: tup
     states = network.record(torch.from_numpy(trials.inputs))
     np.testing.assert_array_equal(SEE.seen(network, 3, trials), states[:, :STEPS].swapaxes(0, 1))
     np.testing.assert_array_equal(SEE.inputs(network, trials), trials.inputs[:, :STEPS].swapaxes(0, 1))
+
+
+def test_metrics_are_checked_on_what_they_will_be_shown(runs: tuple[Run, Run]) -> None:
+    task = network_of(runs[0]).task
+    see = replace(SEE, trials=60)
+    see.check(task)
+    see.check_metrics([DSA(n_delays=20, rank=3)], task, 8)  # delays over 60 trials; a trial has 10 time steps
+    with pytest.raises(DynalignError, match="too few for n_delays=20"):
+        SEE.check_metrics([DSA(n_delays=20, rank=3)], task, 8)
+    with pytest.raises(DynalignError, match="too few for n_delays=20"):
+        Representation(trials=60, rule="basic").check_metrics([DSA(n_delays=20, rank=3)], task, 8)
 
 
 def test_each_network_is_asked_trials_of_its_own(runs: tuple[Run, Run]) -> None:
