@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from hydra import compose
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
@@ -52,7 +53,8 @@ NAMELESS = ("study", "logger", "store", "workers", "hydra", "seeds", "models", "
 
 def main() -> None:
     """Run what was typed; exit with 0 if every job succeeded. Words without = name studies."""
-    named = [word for word in sys.argv[1:] if word.isidentifier()]
+    words = get_args_parser().parse_intermixed_args(sys.argv[1:]).overrides  # without flags and what belongs to them
+    named = [word for word in words if word.isidentifier()]
     if named:
         sys.argv[1:] = [word for word in sys.argv[1:] if word not in named] + [f"study=[{','.join(named)}]"]
     run_command(Command("study", run_job, summarise))
@@ -85,6 +87,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     check_top(config)
     plain = completed(config, config_files(settings.runtime.choices, config))
     protocol = plain["protocol"]
+    _typed_counts(plain, settings)
     nodes = plain.get("study") or {}
     studies = [
         build(f"study.{name}", node)
@@ -169,6 +172,15 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
 def _write(table: pd.DataFrame, result: Result, name: str) -> None:
     write_atomically(result.folder / f"{name}.parquet", lambda path: table.to_parquet(path, index=False))
     write_atomically(result.folder / f"{name}.csv", lambda path: table.to_csv(path, index=False))
+
+
+def _typed_counts(plain: Mapping[str, Any], settings: Any) -> None:
+    """Drop what the scale and the protocol say of settings of training that were typed."""
+    for word in settings.overrides.task:
+        group, _, name = str(word).partition("=")[0].lstrip("+").partition(".")
+        if group == "trainer":
+            for about in (plain["scale"], plain["protocol"]):
+                about["trainer"].pop(name, None)
 
 
 def _specs(config: DictConfig, plain: Mapping[str, Any], models: Sequence[str]) -> dict[Member, RunSpec]:

@@ -101,6 +101,8 @@ def compare(
         where it is NaN.
     """
     asked = list(dict.fromkeys(pairs))
+    if not asked:
+        return pd.DataFrame(columns=_COLUMNS)
     measured = list(dict.fromkeys((pair.first, pair.second) for pair in asked))
     labels = {look: _labels(look, population) for pair in measured for look in pair}
     parts = []
@@ -124,6 +126,12 @@ def compare(
         ]
         parts.append(pd.DataFrame(rows))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+_OF_EACH = ("model", "group", "seed", "epoch", "control", "accuracy")
+_COLUMNS = [
+    "column", "part", "x", *_OF_EACH, *(f"other_{name}" for name in _OF_EACH), "dissimilarity", "reason",
+]  # fmt: skip
 
 
 def _by_models(pairs: Sequence[tuple[Look, Look]]) -> dict[str, list[tuple[Look, Look]]]:
@@ -174,7 +182,7 @@ def to_pool(rows: pd.DataFrame, column: str, model: str, group: str, *, part: st
     if x is not None:
         here = here[np.isclose(here["x"], x)]
     if not len(here):
-        raise MissingError(f"there are no networks of the group {group} of {model}")
+        raise MissingError(f"no networks of the group {group} of {model} were compared with the pool")
     bad = here[here["dissimilarity"].isna()]
     if len(bad):
         raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))

@@ -118,5 +118,15 @@ def accuracies(population: Population) -> pd.DataFrame:
             }
         )
     for member, reason in population.lost.items():
-        rows.append({**member._asdict(), "accuracy": np.nan, "learned": False, "reason": reason})
+        unknown = dict.fromkeys(("accuracy", "epochs", "seconds"), np.nan)
+        rows.append(
+            {
+                **member._asdict(),
+                **unknown,
+                "ideal_accuracy": population.ideal,
+                "learned": False,
+                "key": "",
+                "reason": reason,
+            }
+        )
     return pd.DataFrame(rows)

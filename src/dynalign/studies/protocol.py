@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.networks import Network
+from dynalign.metrics import Driven
+from dynalign.networks import Network, build_network
 from dynalign.representations import Representation
+from dynalign.store import Run
 from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
@@ -29,20 +32,25 @@ class PublishedRepresentation(Representation):
     def seen(self, network: Network, epoch: int, probe: Trials | None = None) -> States:
         """Return what a metric sees of a network, shape (time, trials, units)."""
         own = self._own_trials(network) if probe is None else probe
-        return super().seen(network, epoch, own).swapaxes(0, 1)
+        return super().seen(network, epoch, own)
 
     def inputs(self, network: Network, probe: Trials | None = None) -> States:
         """Return the inputs that led to those states, shape (time, trials, channels)."""
         own = self._own_trials(network) if probe is None else probe
-        return super().inputs(network, own).swapaxes(0, 1)
+        return super().inputs(network, own)
+
+    def driven(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
+        """Return the states as ``of`` does, on the network's own trials, with the inputs that drove them."""
+        network = build_network(run.config, run.key, classes=classes)
+        return Driven(self.of(run, epoch, classes=classes), self.inputs(network))
 
     def probe(self, task: Task) -> Trials:
         """Return trials in random conditions, such as each network is asked."""
         return self._draw(task, np.random.default_rng(self.seed))
 
     def cut(self, states: States, trials: Trials) -> States:
-        """Keep as many time steps as the period has, from the beginning of the trial on."""
-        return states[:, : super().cut(states, trials).shape[1]]
+        """Keep as many time steps as the period has, from the trial's beginning on, shape (time, trials, units)."""
+        return states[:, : super().cut(states, trials).shape[1]].swapaxes(0, 1)
 
     def _own_trials(self, network: Network) -> Trials:
         rng = np.random.default_rng((int(network.key, 16), self.seed))

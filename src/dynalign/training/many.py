@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 
@@ -24,6 +25,20 @@ class Trained(NamedTuple):
     total: int
     reason: str = ""
     """Why there is no run; empty where there is one."""
+
+
+class _Copied:
+    """A spec that arrives in another process as a copy of its own.
+
+    As they are, tensors would share their memory with that process: what trains there would change here, too, and every
+    tensor would keep a file open.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pickle.loads, (pickle.dumps(self.spec),)
 
 
 def train_many(
@@ -61,7 +76,7 @@ def train_many(
     try:
         for phases in sorted({len(spec.phases) for spec in missing.values()}):
             running = {
-                pool.submit(_train, spec, store.root): spec
+                pool.submit(_train, cast("RunSpec", _Copied(spec)), store.root): spec
                 for spec in missing.values()
                 if len(spec.phases) == phases and not (spec.before is not None and spec.before.key in failed)
             }

@@ -103,7 +103,7 @@ def _networks(studied: Studied, *, titled: bool) -> Iterator[str]:
             "–" if row.group == "untrained" else f"{row.learned}/{row.networks}",
             number(row.median),
             number(row.least),
-            f"{row.epochs:g}",
+            row.usual_epochs,
         ]
         for row in network_counts(studied.networks)
     ]

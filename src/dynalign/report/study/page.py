@@ -83,7 +83,7 @@ def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
                 "–" if row.group == "untrained" else f"{row.learned}/{row.networks}",
                 number(row.median),
                 number(row.least),
-                f"{row.epochs:g}",
+                row.usual_epochs,
             )
             for row in network_counts(studied.networks)
         ],

@@ -13,6 +13,7 @@ from dynalign.errors import DynalignError
 from dynalign.inference import crossed
 from dynalign.metrics import Description
 from dynalign.report.parts.matrix import Matrix
+from dynalign.report.parts.numbers import UNKNOWN
 from dynalign.studies import POOL
 from dynalign.studies.comparing import CONTROL, SPLIT, TRAINED
 
@@ -163,6 +164,11 @@ class Count(NamedTuple):
     least: float
     epochs: float
 
+    @property
+    def usual_epochs(self) -> str:
+        """The median of the epochs as it is written."""
+        return UNKNOWN if np.isnan(self.epochs) else f"{self.epochs:g}"
+
 
 def network_counts(networks: pd.DataFrame) -> list[Count]:
     """Return the counts of every model and group; networks that are missing count as not having learned."""
@@ -172,12 +178,18 @@ def network_counts(networks: pd.DataFrame) -> list[Count]:
             str(group),
             len(mine),
             int(mine["learned"].sum()),
-            float(mine["accuracy"].median()),
+            _median(mine["accuracy"]),
             float(mine["accuracy"].min()),
-            float(mine["epochs"].median()),
+            _median(mine["epochs"]),
         )
         for (model, group), mine in networks.groupby(["model", "group"], sort=False)
     ]
+
+
+def _median(values: pd.Series[Any]) -> float:
+    """Return the median of what is known; NaN, without a warning, where nothing is."""
+    known = values.dropna().astype(float)
+    return float(known.median()) if len(known) else float("nan")
 
 
 def learned(studied: Studied) -> tuple[int, int]:
@@ -209,7 +221,7 @@ def point_counts(points: pd.DataFrame) -> list[PointCount]:
             int((mine["stable"] > 1).sum()),
             int((mine["stable"] == 1).sum()),
             int((mine["stable"] == 0).sum()),
-            float(mine["time_constant"].astype(float).median()),
+            _median(mine["time_constant"]),
         )
         for (model, group), mine in known.groupby(["model", "group"], sort=False)
     ]

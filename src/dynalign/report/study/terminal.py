@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -35,7 +36,8 @@ def print_studies(
             soft_wrap=True,
         )
         for row in studied.networks[studied.networks["reason"] != ""].itertuples():
-            console.print(f"[red]missing[/]  {row.model} {row.group} seed {row.seed}: {row.reason}", soft_wrap=True)
+            name = f"{row.model} {row.group} seed {row.seed}"
+            console.print(f"[red]missing[/]  {escape(name)}: {escape(str(row.reason))}", soft_wrap=True)
     claims = shown(studies)
     if claims:
         console.print(_verdicts(studies))

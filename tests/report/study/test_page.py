@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from tests.report.pages import Page
+
+from dynalign.report import Failure, write_studies
+
+META = {"command": "python study.py a='<i>'", "date": "2030-01-02 03:04 UTC", "torch": "2.13.0"}
+
+
+def written(folder, *studies, lost=(), **changes):
+    arguments = {"failures": [], "meta": META, "configs": {"corrected": "seed: 0\n"}, **changes}
+    page, problems = write_studies(folder / "out" / "report.html", studies=studies, **arguments)
+    assert list(problems) == list(lost)
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def html(usual, tmp_path_factory):
+    few = replace(usual, rows=usual.rows[usual.rows["model"] == "mamba"])  # figures take their time
+    failures = [Failure(["protocol=published"], "no luck")]
+    return written(tmp_path_factory.mktemp("page"), few, failures=failures)
+
+
+def test_everything_is_there(html, usual):
+    text = Page(html).text
+    for known in (
+        "The study's claims, tested", "Claims and verdicts", f"networks {len(usual.networks)}",
+        "no luck", "protocol=published", "python study.py a='<i>'", "torch 2.13.0", "seed: 0", "master, pool",
+        "Stable fixed points in the delay", "How to read these numbers",
+    ):  # fmt: skip
+        assert known in text
+    for verdict in usual.verdicts:
+        for part in verdict["parts"]:
+            assert part["name"] in text
+    assert "nan" not in re.sub("[a-z]*nan[a-z]+", "", text.lower())
+    assert "None" not in text
+
+
+def test_figures_have_words(html):
+    page = Page(html)
+    images = page.all("img")
+    assert len(images) == 3
+    assert all(image["alt"] for image in images)
+    assert len(page.all("h1")) == 1
+
+
+def test_links_lead_somewhere_and_the_page_asks_nothing_of_the_network(html):
+    page = Page(html)
+    identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identities) == len(set(identities))
+    assert {link["href"][1:] for link in page.all("a")} >= {"claim-4", "claim-7"}
+    assert {link["href"][1:] for link in page.all("a")} <= set(identities)
+    assert not re.search(r"https?://|@import|<script|<link|<iframe", html, re.IGNORECASE)
+
+
+def without_figures(studied):
+    return replace(studied, rows=studied.rows.assign(dissimilarity=float("nan"), part="other"))
+
+
+def test_names_are_escaped(hostile, tmp_path):
+    html = written(tmp_path, without_figures(hostile), configs={"<u>": "<u>"})
+    assert "<script" not in html
+    page = Page(html)
+    assert not page.all("img")
+    assert not page.all("u")
+    assert not page.all("i")
+    for known in ("<script>alert(1)</script>|[x]", "<img src=x>|", "<i>DSA|</i> $x_{$"):
+        assert known in page.text
+
+
+def test_protocols_stand_beside_each_other(usual, tmp_path):
+    other = replace(usual, title="published", verdicts=[each for each in usual.verdicts if each["claim"] == 4])
+    page = Page(written(tmp_path, without_figures(usual), without_figures(other)))
+    assert "corrected" in page.text
+    assert "published" in page.text
+    assert "–" in page.text
+
+
+def test_what_is_missing_is_a_dash(bare, tmp_path):
+    html = written(tmp_path, bare)
+    assert "nan" not in re.sub("[a-z]*nan[a-z]+", "", Page(html).text.lower())
+    rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    (full,) = [re.findall(r"<td.*?>(.*?)</td>", row) for row in rows if ">full<" in row]
+    assert full == ["full", "0/2", "–", "–", "–"]
+
+
+def test_studies_without_claims_and_no_studies_at_all(usual, tmp_path):
+    assert "Groups of networks, compared" in Page(written(tmp_path, replace(without_figures(usual), verdicts=[]))).text
+    assert "no luck" in Page(written(tmp_path, failures=[Failure([], "no luck")])).text
+
+
+def test_one_figure_that_fails_costs_that_figure(usual, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise KeyError("odd")
+
+    monkeypatch.setattr("dynalign.report.study.figures.groups_figure", fail)
+    rows = usual.rows[(usual.rows["model"] == "mamba") & (usual.rows["part"] == "trained")]
+    known = replace(usual, rows=rows)
+    lost = "The figure groups-mamba could not be shown: KeyError: 'odd'."
+    page = Page(written(tmp_path, known, lost=[lost]))
+    assert lost in page.text
+    assert len(page.all("img")) == 1
