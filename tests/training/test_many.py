@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +27,14 @@ class Raising(pl.Callback):
 
     def on_train_start(self, trainer, pl_module):
         raise KeyError("nobody foresaw this")
+
+
+@dataclass
+class Killed(pl.Callback):
+    """Stands for a process that the system kills."""
+
+    def on_train_start(self, trainer, pl_module):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def two_phases(seed: int, *last: str) -> RunSpec:
@@ -68,13 +78,13 @@ def test_a_failure_costs_itself_and_what_goes_on_from_it(many) -> None:
     assert failed[bad.before.key] == "KeyError: 'nobody foresaw this'"
     assert failed[bad.key] == f"The run that it goes on from failed: {failed[bad.before.key]}"
     assert store.find(bad.key) is None
-    assert {each.spec.key for each in told if each.reason} == {bad.before.key}
+    assert {each.spec.key for each in told if each.reason} == {bad.before.key, bad.key}
 
 
 def test_progress_counts_what_is_trained(many) -> None:
     _, _, told, _ = many
     assert [each.done for each in told] == list(range(1, len(told) + 1))
-    assert {each.total for each in told} == {7}  # five, and two pretrainings
+    assert {each.total for each in told} == {len(told)} == {7}  # five, and two pretrainings
 
 
 def test_the_same_weights_as_one_by_one_to_the_bit(many, tmp_path: Path) -> None:
@@ -104,3 +114,12 @@ def test_what_is_in_the_store_is_not_trained_again(many, monkeypatch: pytest.Mon
     assert train_many(specs[1:], RunStore(store.root), progress=told.append) == {}
     assert told == []
     assert train_many([], store) == {}
+
+
+def test_a_killed_process_costs_its_own_run_alone(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    killed, *others = [replace(spec_of(0), callbacks=[Killed()]), spec_of(1), spec_of(2), spec_of(3)]
+    failed = train_many([killed, *others], store, workers=2)
+    assert set(failed) == {killed.key}
+    assert "was killed" in failed[killed.key]
+    assert all(store.open(spec.key).epochs == [0, 1, 2, 3] for spec in others)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 
@@ -27,20 +27,6 @@ class Trained(NamedTuple):
     """Why there is no run; empty where there is one."""
 
 
-class _Copied:
-    """A spec that arrives in another process as a copy of its own.
-
-    As they are, tensors would share their memory with that process: what trains there would change here, too, and every
-    tensor would keep a file open.
-    """
-
-    def __init__(self, spec: RunSpec) -> None:
-        self.spec = spec
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return pickle.loads, (pickle.dumps(self.spec),)
-
-
 def train_many(
     specs: Iterable[RunSpec],
     store: RunStore,
@@ -52,7 +38,7 @@ def train_many(
 
     Runs that others go on from are trained first, each once. Small networks leave most of several threads idle: one
     thread each, side by side, trains more of them in the same time. A failed run costs itself and those that go on
-    from it.
+    from it, even if its process was killed.
 
     Parameters
     ----------
@@ -64,39 +50,62 @@ def train_many(
     missing = {each.key: each for spec in specs for each in spec.chain if store.find(each.key) is None}
     failed: dict[str, str] = {}
     done = 0
-    if not missing:
-        return failed
+
+    def ended(spec: RunSpec, reason: str) -> None:
+        nonlocal done
+        done += 1
+        if reason:
+            failed[spec.key] = reason
+        if progress is not None:
+            progress(Trained(spec, done, len(missing), reason))
+
+    for phases in sorted({len(spec.phases) for spec in missing.values()}):
+        ready = []
+        for spec in missing.values():
+            if len(spec.phases) == phases:
+                before = None if spec.before is None else failed.get(spec.before.key)
+                if before is None:
+                    ready.append(spec)
+                else:
+                    ended(spec, f"The run that it goes on from failed: {before}")
+        # A killed process takes its pool with it: whose fault it was shows when each is tried alone.
+        for spec in _side_by_side(ready, store, workers or _cores(), ended):
+            for _ in _side_by_side([spec], store, 1, ended):
+                ended(spec, "The process that trained it was killed, perhaps for want of memory.")
+    return failed
+
+
+def _side_by_side(
+    specs: Sequence[RunSpec], store: RunStore, workers: int, ended: Callable[[RunSpec, str], None]
+) -> list[RunSpec]:
+    """Train in processes; return what was lost because one of them was killed."""
+    if not specs:
+        return []
+    others = set(multiprocessing.active_children())
     # Not forked: a forked process would inherit locks of threads that it does not have.
     pool = ProcessPoolExecutor(
-        min(len(missing), workers or _cores()),
+        min(len(specs), workers),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=torch.set_num_threads,
         initargs=(1,),
     )
+    lost = []
     try:
-        for phases in sorted({len(spec.phases) for spec in missing.values()}):
-            running = {
-                pool.submit(_train, cast("RunSpec", _Copied(spec)), store.root): spec
-                for spec in missing.values()
-                if len(spec.phases) == phases and not (spec.before is not None and spec.before.key in failed)
-            }
-            for future in as_completed(running):
-                spec, error = running[future], future.exception()
-                if error is not None:
-                    failed[spec.key] = reason_of(error) if isinstance(error, Exception) else repr(error)
-                done += 1
-                if progress is not None:
-                    progress(Trained(spec, done, len(missing), failed.get(spec.key, "")))
-            for spec in missing.values():
-                if spec.before is not None and spec.before.key in failed and spec.key not in failed:
-                    failed[spec.key] = f"The run that it goes on from failed: {failed[spec.before.key]}"
+        # As bytes: tensors as such would share their memory with the process, and what trains there would change here.
+        running = {pool.submit(_train, pickle.dumps(spec), store.root): spec for spec in specs}
+        for future in as_completed(running):
+            error = future.exception()
+            if isinstance(error, BrokenExecutor):
+                lost.append(running[future])
+            else:
+                ended(running[future], "" if error is None else reason_of(cast("Exception", error)))
     except BaseException:
-        for process in multiprocessing.active_children():
+        for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return failed
+    return lost
 
 
 class Cost(NamedTuple):
@@ -154,5 +163,5 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _train(spec: RunSpec, store: Path) -> None:
-    obtain(spec, RunStore(store))
+def _train(spec: bytes, store: Path) -> None:
+    obtain(pickle.loads(spec), RunStore(store))
