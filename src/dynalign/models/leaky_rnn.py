@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,8 @@ class LeakyRNN(SequenceModel):
     seed : int
         Seed of the initial weights.
     """
+
+    stackable: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -103,6 +106,32 @@ class LeakyRNN(SequenceModel):
         )
         return Output(self.readout(states), states)
 
+    def run_together(
+        self,
+        weights: Mapping[str, Tensor],
+        inputs: Tensor,
+        state_noise: Tensor | None = None,
+        *,
+        active: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Run several networks; see ``SequenceModel.run_together``."""
+        recurrent, into, readout = (weights[f"{name}.weight"].mT for name in ("recurrent", "input", "readout"))
+        bias = weights.get("readout.bias", readout.new_zeros(len(readout), self.n_actions))
+        # Rows: state, inputs, 1. Columns: pre-activation, logits of the step before.
+        whole = torch.cat(
+            [
+                torch.cat([recurrent, readout], dim=2),
+                torch.cat([into, into.new_zeros(*into.shape[:2], self.n_actions)], dim=2),
+                torch.cat([weights["input.bias"], bias], dim=1).unsqueeze(1),
+            ],
+            dim=1,
+        )
+        active = [inputs.shape[1]] * inputs.shape[2] if active is None else active
+        logits: Tensor = _Together.apply(  # type: ignore[no-untyped-call]
+            whole, inputs, state_noise, active, self.decay, self._activation
+        )
+        return logits.permute(1, 2, 0, 3)
+
 
 _activation = activation  # the constructor has an argument of this name
 
@@ -150,3 +179,75 @@ class _Recurrence(torch.autograd.Function):
         grad_weight = torch.einsum("tbi,tbj->ij", into_pre[1:], states[:-1])
         grad_noise = None if into_state is None else into_state.transpose(0, 1)
         return into_pre.transpose(0, 1), grad_weight, grad_noise, None, None
+
+
+class _Together(torch.autograd.Function):
+    """The loop over time of several networks, each step one product per network, and so on the way back.
+
+    With the state stand the inputs and a 1, so that the product that makes the pre-activation adds the drive as well,
+    and reads out the state: it is the logits of the step before, since at step t the state is that after t - 1. One
+    more step reads out the last. What is small stays small: the gradient of all weights grows step by step, from what
+    the processor has at hand.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        whole: Tensor,
+        inputs: Tensor,
+        noise: Tensor | None,
+        active: Sequence[int],
+        decay: float,
+        f: Activation,
+    ) -> Tensor:
+        networks, trials, time, channels = inputs.shape
+        rows, columns = whole.shape[1:]
+        hidden = rows - channels - 1
+        keep = ctx.needs_input_grad[0]
+        beside = inputs.new_zeros(time + 1, networks, trials, channels + 1)
+        beside[:-1, ..., :-1] = inputs.permute(2, 0, 1, 3)
+        beside[..., -1] = 1
+        noise_steps = None if noise is None else noise.permute(2, 0, 1, 3)
+        logits = inputs.new_zeros(time, networks, trials, columns - hidden)
+        # All states and products where the way back needs them, or else those of two steps.
+        states = inputs.new_empty(time + 1 if keep else 2, networks, trials, rows)
+        products = inputs.new_empty(len(states), networks, trials, columns)
+        states[0, ..., :hidden] = 0
+        needed = [active[0], *active]
+        for t, count in enumerate(needed):
+            state, product = states[t % len(states), :, :count], products[t % len(states), :, :count]
+            state[..., hidden:] = beside[t, :, :count]
+            torch.bmm(state, whole, out=product)
+            if t > 0:
+                logits[t - 1, :, :count] = product[..., hidden:]
+            if t < time:
+                after = states[(t + 1) % len(states), :, :count, :hidden]
+                torch.lerp(f.function(product[..., :hidden]), state[..., :hidden], decay, out=after)
+                if noise_steps is not None:
+                    after += noise_steps[t, :, :count]
+        ctx.whole, ctx.states, ctx.products = whole, states, products
+        ctx.needed, ctx.decay, ctx.f, ctx.hidden = needed, decay, f, hidden
+        return logits
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        states, products, hidden = ctx.states, ctx.products, ctx.hidden
+        from_state = ctx.whole[:, :hidden]
+        into_whole = torch.zeros_like(ctx.whole)
+        total = states.new_zeros(*states.shape[1:3], hidden)
+        products[-1, ..., :hidden] = 0
+        # Gradients take the place of the products, from which only the slopes are needed.
+        for t in range(len(grad), -1, -1):
+            count = ctx.needed[t]
+            product, carried = products[t, :, :count], total[:, :count]
+            if t < len(grad):
+                pre = product[..., :hidden]
+                torch.mul(ctx.f.derivative(pre), carried, out=pre).mul_(1 - ctx.decay)
+            if t > 0:
+                product[..., hidden:] = grad[t - 1, :, :count]
+            else:
+                product[..., hidden:] = 0
+            into_whole.baddbmm_(states[t, :, :count].mT, product)
+            carried.baddbmm_(product, from_state.mT, beta=ctx.decay)
+        return into_whole, None, None, None, None, None
