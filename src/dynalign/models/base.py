@@ -98,9 +98,7 @@ class SequenceModel(nn.Module, abc.ABC):
         """
 
         def one(weights: dict[str, Tensor], inputs: Tensor, state_noise: Tensor | None) -> Tensor:
-            output: Output = torch.func.functional_call(
-                self, weights, (inputs, state_noise), {"return_states": False}
-            )
+            output: Output = torch.func.functional_call(self, weights, (inputs, state_noise), {"return_states": False})
             return output.logits
 
         in_dims = (0, 0, None if state_noise is None else 0)

@@ -66,6 +66,7 @@ class LeakyRNN(SequenceModel):
         super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=hidden)
         self._activation = _activation(activation)
         self.decay = math.exp(-dt / tau)
+        self._space = _Space()
         with seeded(seed):
             self.input = nn.Linear(n_inputs, hidden)
             self.recurrent = nn.Linear(hidden, hidden, bias=False)
@@ -128,7 +129,7 @@ class LeakyRNN(SequenceModel):
         )
         active = [inputs.shape[1]] * inputs.shape[2] if active is None else active
         logits: Tensor = _Together.apply(  # type: ignore[no-untyped-call]
-            whole, inputs, state_noise, active, self.decay, self._activation
+            whole, inputs, state_noise, active, self.decay, self._activation, self._space
         )
         return logits.permute(1, 2, 0, 3)
 
@@ -176,7 +177,7 @@ class _Recurrence(torch.autograd.Function):
                 into_state[t] = total
             torch.mul(slope[t], total, out=into_pre[t])
             carried = torch.addmm(total, into_pre[t], weight, beta=ctx.decay)
-        grad_weight = torch.einsum("tbi,tbj->ij", into_pre[1:], states[:-1])
+        grad_weight = into_pre[1:].flatten(0, 1).t() @ states[:-1].flatten(0, 1)
         grad_noise = None if into_state is None else into_state.transpose(0, 1)
         return into_pre.transpose(0, 1), grad_weight, grad_noise, None, None
 
@@ -199,6 +200,7 @@ class _Together(torch.autograd.Function):
         active: Sequence[int],
         decay: float,
         f: Activation,
+        space: _Space,
     ) -> Tensor:
         networks, trials, time, channels = inputs.shape
         rows, columns = whole.shape[1:]
@@ -210,44 +212,77 @@ class _Together(torch.autograd.Function):
         noise_steps = None if noise is None else noise.permute(2, 0, 1, 3)
         logits = inputs.new_zeros(time, networks, trials, columns - hidden)
         # All states and products where the way back needs them, or else those of two steps.
-        states = inputs.new_empty(time + 1 if keep else 2, networks, trials, rows)
-        products = inputs.new_empty(len(states), networks, trials, columns)
+        steps = time + 1 if keep else 2
+        states = space.take(inputs, steps, networks, trials, rows)
+        products = space.take(inputs, steps, networks, trials, columns)
         states[0, ..., :hidden] = 0
         needed = [active[0], *active]
+        each_state, each_product = states.unbind(0), products.unbind(0)
         for t, count in enumerate(needed):
-            state, product = states[t % len(states), :, :count], products[t % len(states), :, :count]
+            state, product = each_state[t % steps][:, :count], each_product[t % steps][:, :count]
             state[..., hidden:] = beside[t, :, :count]
             torch.bmm(state, whole, out=product)
             if t > 0:
                 logits[t - 1, :, :count] = product[..., hidden:]
             if t < time:
-                after = states[(t + 1) % len(states), :, :count, :hidden]
+                after = each_state[(t + 1) % steps][:, :count, :hidden]
                 torch.lerp(f.function(product[..., :hidden]), state[..., :hidden], decay, out=after)
                 if noise_steps is not None:
                     after += noise_steps[t, :, :count]
-        ctx.whole, ctx.states, ctx.products = whole, states, products
-        ctx.needed, ctx.decay, ctx.f, ctx.hidden = needed, decay, f, hidden
+        if keep:
+            ctx.whole, ctx.states, ctx.products, ctx.space = whole, states, products, space
+            ctx.needed, ctx.decay, ctx.f, ctx.hidden = needed, decay, f, hidden
+        else:
+            space.leave(states, products)
         return logits
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         states, products, hidden = ctx.states, ctx.products, ctx.hidden
-        from_state = ctx.whole[:, :hidden]
+        share = 1 - ctx.decay  # of the activation in the next state
+        from_state = ctx.whole[:, :hidden].clone()
+        from_state[..., :hidden] *= share
+        back = from_state.mT.contiguous()
         into_whole = torch.zeros_like(ctx.whole)
         total = states.new_zeros(*states.shape[1:3], hidden)
         products[-1, ..., :hidden] = 0
+        each_state, each_product = states.unbind(0), products.unbind(0)
         # Gradients take the place of the products, from which only the slopes are needed.
         for t in range(len(grad), -1, -1):
             count = ctx.needed[t]
-            product, carried = products[t, :, :count], total[:, :count]
+            product, carried = each_product[t][:, :count], total[:, :count]
             if t < len(grad):
                 pre = product[..., :hidden]
-                torch.mul(ctx.f.derivative(pre), carried, out=pre).mul_(1 - ctx.decay)
+                torch.mul(ctx.f.derivative(pre), carried, out=pre)
+            product[..., hidden:] = grad[t - 1, :, :count] if t > 0 else 0
+            into_whole.baddbmm_(each_state[t][:, :count].mT, product)
             if t > 0:
-                product[..., hidden:] = grad[t - 1, :, :count]
-            else:
-                product[..., hidden:] = 0
-            into_whole.baddbmm_(states[t, :, :count].mT, product)
-            carried.baddbmm_(product, from_state.mT, beta=ctx.decay)
-        return into_whole, None, None, None, None, None
+                carried.baddbmm_(product, back, beta=ctx.decay)
+        into_whole[..., :hidden] *= share
+        ctx.space.leave(states, products)
+        return into_whole, None, None, None, None, None, None
+
+
+class _Space:
+    """Memory that one run leaves to the next: to get it fresh takes longer than to compute what goes in there."""
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, like: Tensor, *shape: int) -> Tensor:
+        """Return a tensor of some shape with anything in it."""
+        size = math.prod(shape)
+        fits = [memory for memory in self._free if len(memory) >= size and memory.device == like.device]
+        if fits:
+            memory = min(fits, key=len)
+            self._free = [other for other in self._free if other is not memory]
+        else:
+            memory = like.new_empty(size)
+        return memory[:size].view(shape)
+
+    def leave(self, *tensors: Tensor) -> None:
+        """Take back what is no longer needed; of what is left, the largest two stay."""
+        for tensor in tensors:
+            memory = tensor.new_empty(0).set_(tensor.untyped_storage())
+            self._free = sorted([*self._free, memory], key=len)[-2:]
