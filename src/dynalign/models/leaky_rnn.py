@@ -253,8 +253,7 @@ class _Together(torch.autograd.Function):
             count = ctx.needed[t]
             product, carried = each_product[t][:, :count], total[:, :count]
             if t < len(grad):
-                pre = product[..., :hidden]
-                torch.mul(ctx.f.derivative(pre), carried, out=pre)
+                ctx.f.pull_back(carried, product[..., :hidden])
             product[..., hidden:] = grad[t - 1, :, :count] if t > 0 else 0
             into_whole.baddbmm_(each_state[t][:, :count].mT, product)
             if t > 0:
