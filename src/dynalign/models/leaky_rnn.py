@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from dynalign.models.activations import Activation, activation, smoothed
 from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
@@ -116,22 +117,17 @@ class LeakyRNN(SequenceModel):
         active: Sequence[int] | None = None,
     ) -> Tensor:
         """Run several networks; see ``SequenceModel.run_together``."""
-        recurrent, into, readout = (weights[f"{name}.weight"].mT for name in ("recurrent", "input", "readout"))
+        into, recurrent, readout = (weights[f"{name}.weight"] for name in ("input", "recurrent", "readout"))
         bias = weights.get("readout.bias", readout.new_zeros(len(readout), self.n_actions))
-        # Rows: state, inputs, 1. Columns: pre-activation, logits of the step before.
-        whole = torch.cat(
-            [
-                torch.cat([recurrent, readout], dim=2),
-                torch.cat([into, into.new_zeros(*into.shape[:2], self.n_actions)], dim=2),
-                torch.cat([weights["input.bias"], bias], dim=1).unsqueeze(1),
-            ],
-            dim=1,
-        )
+        # A state has the inputs and a 1 beside it: (state, inputs, 1) to pre-activation, and to logits.
+        whole = torch.cat([recurrent.mT, into.mT, weights["input.bias"].unsqueeze(1)], dim=1)
+        aside = readout.new_zeros(len(readout), self.n_actions, self.n_inputs)
+        out = torch.cat([readout, aside, bias.unsqueeze(2)], dim=2)
         active = [inputs.shape[1]] * inputs.shape[2] if active is None else active
         logits: Tensor = _Together.apply(  # type: ignore[no-untyped-call]
-            whole, inputs, state_noise, active, self.decay, self._activation, self._space
+            whole, out, inputs, state_noise, active, self.decay, self._activation, self._space
         )
-        return logits.permute(1, 2, 0, 3)
+        return logits.permute(1, 3, 0, 2)
 
 
 _activation = activation  # the constructor has an argument of this name
@@ -183,18 +179,18 @@ class _Recurrence(torch.autograd.Function):
 
 
 class _Together(torch.autograd.Function):
-    """The loop over time of several networks, each step one product per network, and so on the way back.
+    """The loop over time of several networks, one product each per step, and so on the way back.
 
-    With the state stand the inputs and a 1, so that the product that makes the pre-activation adds the drive as well,
-    and reads out the state: it is the logits of the step before, since at step t the state is that after t - 1. One
-    more step reads out the last. What is small stays small: the gradient of all weights grows step by step, from what
-    the processor has at hand.
+    Beside the state stand the inputs and a 1, so that the product that makes the pre-activation adds the drive as well.
+    The gradient of the weights grows step by step, from what the processor still has at hand. Steps are as wide as the
+    trials that matter, and lie one after the other: matrix products of what is not contiguous take twice the time.
     """
 
     @staticmethod
     def forward(
         ctx: Any,
         whole: Tensor,
+        out: Tensor,
         inputs: Tensor,
         noise: Tensor | None,
         active: Sequence[int],
@@ -203,64 +199,66 @@ class _Together(torch.autograd.Function):
         space: _Space,
     ) -> Tensor:
         networks, trials, time, channels = inputs.shape
-        rows, columns = whole.shape[1:]
-        hidden = rows - channels - 1
-        keep = ctx.needs_input_grad[0]
+        rows, hidden = whole.shape[1:]
+        keep = any(ctx.needs_input_grad)
         beside = inputs.new_zeros(time + 1, networks, trials, channels + 1)
         beside[:-1, ..., :-1] = inputs.permute(2, 0, 1, 3)
         beside[..., -1] = 1
         noise_steps = None if noise is None else noise.permute(2, 0, 1, 3)
-        logits = inputs.new_zeros(time, networks, trials, columns - hidden)
-        # All states and products where the way back needs them, or else those of two steps.
-        steps = time + 1 if keep else 2
-        states = space.take(inputs, steps, networks, trials, rows)
-        products = space.take(inputs, steps, networks, trials, columns)
-        states[0, ..., :hidden] = 0
-        needed = [active[0], *active]
-        each_state, each_product = states.unbind(0), products.unbind(0)
-        for t, count in enumerate(needed):
-            state, product = each_state[t % steps][:, :count], each_product[t % steps][:, :count]
-            state[..., hidden:] = beside[t, :, :count]
+        logits = inputs.new_zeros(time, networks, out.shape[1], trials)
+        # A state is read out where it was made, so it is as wide as the step before.
+        states = _steps(space, whole, [active[0], *active], rows, keep)
+        products = _steps(space, whole, active, hidden, keep)
+        states[0][..., :hidden] = 0
+        states[0][..., hidden:] = beside[0, :, : active[0]]
+        for t, count in enumerate(active):
+            state, product, after = states[t][:, :count], products[t], states[t + 1]
             torch.bmm(state, whole, out=product)
-            if t > 0:
-                logits[t - 1, :, :count] = product[..., hidden:]
-            if t < time:
-                after = each_state[(t + 1) % steps][:, :count, :hidden]
-                torch.lerp(f.function(product[..., :hidden]), state[..., :hidden], decay, out=after)
-                if noise_steps is not None:
-                    after += noise_steps[t, :, :count]
+            torch.lerp(f.function(product), state[..., :hidden], decay, out=after[..., :hidden])
+            if noise_steps is not None:
+                after[..., :hidden] += noise_steps[t, :, :count]
+            after[..., hidden:] = beside[t + 1, :, :count]
+            logits[t, ..., :count] = torch.bmm(out, after.mT)
         if keep:
-            ctx.whole, ctx.states, ctx.products, ctx.space = whole, states, products, space
-            ctx.needed, ctx.decay, ctx.f, ctx.hidden = needed, decay, f, hidden
+            ctx.whole, ctx.out, ctx.states, ctx.products = whole, out, states, products
+            ctx.active, ctx.decay, ctx.f, ctx.space = active, decay, f, space
         else:
-            space.leave(states, products)
+            space.leave(states[0], products[0])
         return logits
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        states, products, hidden = ctx.states, ctx.products, ctx.hidden
+        whole, out, states, products = ctx.whole, ctx.out, ctx.states, ctx.products
+        hidden = whole.shape[2]
         share = 1 - ctx.decay  # of the activation in the next state
-        from_state = ctx.whole[:, :hidden].clone()
-        from_state[..., :hidden] *= share
-        back = from_state.mT.contiguous()
-        into_whole = torch.zeros_like(ctx.whole)
-        total = states.new_zeros(*states.shape[1:3], hidden)
-        products[-1, ..., :hidden] = 0
-        each_state, each_product = states.unbind(0), products.unbind(0)
-        # Gradients take the place of the products, from which only the slopes are needed.
-        for t in range(len(grad), -1, -1):
-            count = ctx.needed[t]
-            product, carried = each_product[t][:, :count], total[:, :count]
-            if t < len(grad):
-                ctx.f.pull_back(carried, product[..., :hidden])
-            product[..., hidden:] = grad[t - 1, :, :count] if t > 0 else 0
-            into_whole.baddbmm_(each_state[t][:, :count].mT, product)
-            if t > 0:
-                carried.baddbmm_(product, back, beta=ctx.decay)
-        into_whole[..., :hidden] *= share
-        ctx.space.leave(states, products)
-        return into_whole, None, None, None, None, None, None
+        back = (share * whole[:, :hidden].mT).contiguous()
+        from_logits = out[..., :hidden].contiguous()
+        into_whole, into_out = torch.zeros_like(whole), torch.zeros_like(out)
+        total = whole.new_zeros(len(whole), ctx.active[-1], hidden)  # gradient by the state after the step
+        for t in range(len(grad) - 1, -1, -1):
+            count = ctx.active[t]
+            if count > total.shape[1]:
+                total = functional.pad(total, (0, 0, 0, count - total.shape[1]))
+            from_above, product = grad[t, ..., :count], products[t]
+            total.baddbmm_(from_above.mT, from_logits)
+            into_out.baddbmm_(from_above, states[t + 1])
+            ctx.f.pull_back(total, product)  # the gradient takes the product's place
+            into_whole.baddbmm_(states[t][:, :count].mT, product)
+            total.baddbmm_(product, back, beta=ctx.decay)
+        ctx.space.leave(states[0], products[0])
+        return into_whole.mul_(share), into_out, *[None] * 6
+
+
+def _steps(space: _Space, like: Tensor, counts: Sequence[int], width: int, keep: bool) -> list[Tensor]:
+    """Return room for (networks, count, width) at every step; if it need not be kept, every other step has the same."""
+    sizes = [len(like) * count * width for count in counts]
+    if keep:
+        parts = space.take(like, sum(sizes)).split(sizes)
+    else:
+        first, second = space.take(like, 2 * max(sizes)).chunk(2)
+        parts = tuple((second if t % 2 else first)[:size] for t, size in enumerate(sizes))
+    return [part.view(len(like), count, width) for part, count in zip(parts, counts, strict=True)]
 
 
 class _Space:
@@ -269,19 +267,17 @@ class _Space:
     def __init__(self) -> None:
         self._free: list[Tensor] = []
 
-    def take(self, like: Tensor, *shape: int) -> Tensor:
-        """Return a tensor of some shape with anything in it."""
-        size = math.prod(shape)
+    def take(self, like: Tensor, size: int) -> Tensor:
+        """Return so many numbers, whatever they are."""
         fits = [memory for memory in self._free if len(memory) >= size and memory.device == like.device]
-        if fits:
-            memory = min(fits, key=len)
-            self._free = [other for other in self._free if other is not memory]
-        else:
-            memory = like.new_empty(size)
-        return memory[:size].view(shape)
+        if not fits:
+            return like.new_empty(size)
+        memory = min(fits, key=len)
+        self._free = [other for other in self._free if other is not memory]
+        return memory[:size]
 
     def leave(self, *tensors: Tensor) -> None:
-        """Take back what is no longer needed; of what is left, the largest two stay."""
+        """Take back the memory behind these tensors, which is no longer needed; the largest two pieces stay."""
         for tensor in tensors:
             memory = tensor.new_empty(0).set_(tensor.untyped_storage())
             self._free = sorted([*self._free, memory], key=len)[-2:]
