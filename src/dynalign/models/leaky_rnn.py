@@ -254,7 +254,7 @@ def _steps(space: _Space, like: Tensor, counts: Sequence[int], width: int, keep:
     """Return room for (networks, count, width) at every step; if it need not be kept, every other step has the same."""
     sizes = [len(like) * count * width for count in counts]
     if keep:
-        parts = space.take(like, sum(sizes)).split(sizes)
+        parts = space.take(like, sum(sizes)).split_with_sizes(sizes)
     else:
         first, second = space.take(like, 2 * max(sizes)).chunk(2)
         parts = tuple((second if t % 2 else first)[:size] for t, size in enumerate(sizes))

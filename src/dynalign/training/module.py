@@ -65,8 +65,8 @@ def step_losses(logits: Tensor, targets: Tensor) -> Tensor:
     """
     if targets.is_floating_point():
         return (logits - targets).square().mean(dim=-1)
-    flat = functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
-    return flat.view(targets.shape)
+    # Actions come second: where they come last, the few of them keep PyTorch from working on many steps at a time.
+    return functional.cross_entropy(logits.movedim(-1, 1), targets, reduction="none")
 
 
 def step_weights(batch: Batch, decision_weight: float | None) -> Tensor:
