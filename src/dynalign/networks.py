@@ -68,11 +68,19 @@ def run_under(
     model: SequenceModel, perturbation: Perturbation, inputs: Tensor, seed: tuple[int, ...], *, states: bool
 ) -> Output:
     """Run a model under a perturbation; see ``Network.run``."""
+    noisy, noise = perturbed(model, perturbation, inputs, seed)
+    output: Output = model(noisy, noise, return_states=states)
+    return output
+
+
+def perturbed(
+    model: SequenceModel, perturbation: Perturbation, inputs: Tensor, seed: tuple[int, ...]
+) -> tuple[Tensor, Tensor | None]:
+    """Return the inputs that a model sees under a perturbation, and the noise on its states, if there is any."""
     generator = _generator(seed)
     noisy = perturbation.on_inputs(inputs, generator)
     noise = perturbation.state_noise((inputs.shape[0], inputs.shape[1], model.n_states), generator)
-    output: Output = model(noisy, None if noise is None else noise.to(inputs), return_states=states)
-    return output
+    return noisy, None if noise is None else noise.to(inputs)
 
 
 def build_network(config: Mapping[str, Any], key: str, *, classes: Iterable[type] = ()) -> Network:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -35,6 +35,8 @@ class SequenceModel(nn.Module, abc.ABC):
 
     accepts_state_noise: ClassVar[bool] = True
     """Whether noise can be added to the state at every step."""
+    stackable: ClassVar[bool] = False
+    """Whether several networks of one shape train faster together (``run_together``) than one by one."""
 
     def __init__(self, *, n_inputs: int, n_actions: int, n_states: int) -> None:
         super().__init__()
@@ -68,6 +70,40 @@ class SequenceModel(nn.Module, abc.ABC):
             if tuple(state_noise.shape) != expected:
                 raise DynalignError(f"{name} needs state noise of shape {expected}, not {tuple(state_noise.shape)}.")
         return self._run(inputs, state_noise, return_states)
+
+    def run_together(
+        self,
+        weights: Mapping[str, Tensor],
+        inputs: Tensor,
+        state_noise: Tensor | None = None,
+        *,
+        active: Sequence[int] | None = None,  # noqa: ARG002 - a model may do more than is needed
+    ) -> Tensor:
+        """Run several networks of this shape from zero states, each on trials of its own.
+
+        Parameters
+        ----------
+        weights : mapping of str to Tensor, shape (networks, ...)
+            Those of the state dict; this model's own have no say.
+        inputs : Tensor, shape (networks, trials, time, n_inputs)
+        state_noise : Tensor, shape (networks, trials, time, n_states), optional
+        active : sequence of int, optional
+            How many trials, the first ones, matter at each step, of every network; it never rises. The logits of
+            others may be left at 0. By default, all.
+
+        Returns
+        -------
+        Tensor, shape (networks, trials, time, n_actions)
+            The logits, to be differentiated at most once.
+        """
+
+        def one(weights: dict[str, Tensor], inputs: Tensor, state_noise: Tensor | None) -> Tensor:
+            output: Output = torch.func.functional_call(self, weights, (inputs, state_noise), {"return_states": False})
+            return output.logits
+
+        in_dims = (0, 0, None if state_noise is None else 0)
+        logits: Tensor = torch.func.vmap(one, in_dims=in_dims)(dict(weights), inputs, state_noise)
+        return logits
 
     def step(self, inputs: Tensor, state: Tensor) -> Tensor:
         """Return the next state, as one step of ``forward`` without noise makes it.

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from dynalign.models.activations import Activation, activation, smoothed
 from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
@@ -46,6 +48,8 @@ class LeakyRNN(SequenceModel):
         Seed of the initial weights.
     """
 
+    stackable: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -63,6 +67,7 @@ class LeakyRNN(SequenceModel):
         super().__init__(n_inputs=n_inputs, n_actions=n_actions, n_states=hidden)
         self._activation = _activation(activation)
         self.decay = math.exp(-dt / tau)
+        self._space = _Space()
         with seeded(seed):
             self.input = nn.Linear(n_inputs, hidden)
             self.recurrent = nn.Linear(hidden, hidden, bias=False)
@@ -102,6 +107,27 @@ class LeakyRNN(SequenceModel):
             drive, self.recurrent.weight, state_noise, self.decay, self._activation
         )
         return Output(self.readout(states), states)
+
+    def run_together(
+        self,
+        weights: Mapping[str, Tensor],
+        inputs: Tensor,
+        state_noise: Tensor | None = None,
+        *,
+        active: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Run several networks; see ``SequenceModel.run_together``."""
+        into, recurrent, readout = (weights[f"{name}.weight"] for name in ("input", "recurrent", "readout"))
+        bias = weights.get("readout.bias", readout.new_zeros(len(readout), self.n_actions))
+        # A state has the inputs and a 1 beside it: (state, inputs, 1) to pre-activation, and to logits.
+        whole = torch.cat([recurrent.mT, into.mT, weights["input.bias"].unsqueeze(1)], dim=1)
+        aside = readout.new_zeros(len(readout), self.n_actions, self.n_inputs)
+        out = torch.cat([readout, aside, bias.unsqueeze(2)], dim=2)
+        active = [inputs.shape[1]] * inputs.shape[2] if active is None else active
+        logits: Tensor = _Together.apply(  # type: ignore[no-untyped-call]
+            whole, out, inputs, state_noise, active, self.decay, self._activation, self._space
+        )
+        return logits.permute(1, 3, 0, 2)
 
 
 _activation = activation  # the constructor has an argument of this name
@@ -147,6 +173,111 @@ class _Recurrence(torch.autograd.Function):
                 into_state[t] = total
             torch.mul(slope[t], total, out=into_pre[t])
             carried = torch.addmm(total, into_pre[t], weight, beta=ctx.decay)
-        grad_weight = torch.einsum("tbi,tbj->ij", into_pre[1:], states[:-1])
+        grad_weight = into_pre[1:].flatten(0, 1).t() @ states[:-1].flatten(0, 1)
         grad_noise = None if into_state is None else into_state.transpose(0, 1)
         return into_pre.transpose(0, 1), grad_weight, grad_noise, None, None
+
+
+class _Together(torch.autograd.Function):
+    """The loop over time of several networks, one product each per step, and so on the way back.
+
+    Beside the state stand the inputs and a 1, so that the product that makes the pre-activation adds the drive as well.
+    The gradient of the weights grows step by step, from what the processor still has at hand. Steps are as wide as the
+    trials that matter, and lie one after the other: matrix products of what is not contiguous take twice the time.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        whole: Tensor,
+        out: Tensor,
+        inputs: Tensor,
+        noise: Tensor | None,
+        active: Sequence[int],
+        decay: float,
+        f: Activation,
+        space: _Space,
+    ) -> Tensor:
+        networks, trials, time, channels = inputs.shape
+        rows, hidden = whole.shape[1:]
+        keep = any(ctx.needs_input_grad)
+        beside = inputs.new_zeros(time + 1, networks, trials, channels + 1)
+        beside[:-1, ..., :-1] = inputs.permute(2, 0, 1, 3)
+        beside[..., -1] = 1
+        noise_steps = None if noise is None else noise.permute(2, 0, 1, 3)
+        logits = inputs.new_zeros(time, networks, out.shape[1], trials)
+        # A state is read out where it was made, so it is as wide as the step before.
+        states = _steps(space, whole, [active[0], *active], rows, keep)
+        products = _steps(space, whole, active, hidden, keep)
+        states[0][..., :hidden] = 0
+        states[0][..., hidden:] = beside[0, :, : active[0]]
+        for t, count in enumerate(active):
+            state, product, after = states[t][:, :count], products[t], states[t + 1]
+            torch.bmm(state, whole, out=product)
+            torch.lerp(f.function(product), state[..., :hidden], decay, out=after[..., :hidden])
+            if noise_steps is not None:
+                after[..., :hidden] += noise_steps[t, :, :count]
+            after[..., hidden:] = beside[t + 1, :, :count]
+            logits[t, ..., :count] = torch.bmm(out, after.mT)
+        if keep:
+            ctx.whole, ctx.out, ctx.states, ctx.products = whole, out, states, products
+            ctx.active, ctx.decay, ctx.f, ctx.space = active, decay, f, space
+        else:
+            space.leave(states[0], products[0])
+        return logits
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        whole, out, states, products = ctx.whole, ctx.out, ctx.states, ctx.products
+        hidden = whole.shape[2]
+        share = 1 - ctx.decay  # of the activation in the next state
+        back = (share * whole[:, :hidden].mT).contiguous()
+        from_logits = out[..., :hidden].contiguous()
+        into_whole, into_out = torch.zeros_like(whole), torch.zeros_like(out)
+        total = whole.new_zeros(len(whole), ctx.active[-1], hidden)  # gradient by the state after the step
+        for t in range(len(grad) - 1, -1, -1):
+            count = ctx.active[t]
+            if count > total.shape[1]:
+                total = functional.pad(total, (0, 0, 0, count - total.shape[1]))
+            from_above, product = grad[t, ..., :count], products[t]
+            total.baddbmm_(from_above.mT, from_logits)
+            into_out.baddbmm_(from_above, states[t + 1])
+            ctx.f.pull_back(total, product)  # the gradient takes the product's place
+            into_whole.baddbmm_(states[t][:, :count].mT, product)
+            total.baddbmm_(product, back, beta=ctx.decay)
+        ctx.space.leave(states[0], products[0])
+        return into_whole.mul_(share), into_out, *[None] * 6
+
+
+def _steps(space: _Space, like: Tensor, counts: Sequence[int], width: int, keep: bool) -> list[Tensor]:
+    """Return room for (networks, count, width) at every step; if it need not be kept, every other step has the same."""
+    sizes = [len(like) * count * width for count in counts]
+    if keep:
+        parts = space.take(like, sum(sizes)).split_with_sizes(sizes)
+    else:
+        first, second = space.take(like, 2 * max(sizes)).chunk(2)
+        parts = tuple((second if t % 2 else first)[:size] for t, size in enumerate(sizes))
+    return [part.view(len(like), count, width) for part, count in zip(parts, counts, strict=True)]
+
+
+class _Space:
+    """Memory that one run leaves to the next: to get it fresh takes longer than to compute what goes in there."""
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, like: Tensor, size: int) -> Tensor:
+        """Return so many numbers, whatever they are."""
+        fits = [memory for memory in self._free if len(memory) >= size and memory.device == like.device]
+        if not fits:
+            return like.new_empty(size)
+        memory = min(fits, key=len)
+        self._free = [other for other in self._free if other is not memory]
+        return memory[:size]
+
+    def leave(self, *tensors: Tensor) -> None:
+        """Take back the memory behind these tensors, which is no longer needed; the largest two pieces stay."""
+        for tensor in tensors:
+            memory = tensor.new_empty(0).set_(tensor.untyped_storage())
+            self._free = sorted([*self._free, memory], key=len)[-2:]

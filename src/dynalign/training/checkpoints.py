@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class CheckpointCallback(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Act on the network after this epoch, if it is one of those."""
         self._begun = trainer.current_epoch + 1
-        if self._begun % self.every_n_epochs == 0 or self._begun == trainer.max_epochs:
+        if is_checkpoint(self._begun, self.every_n_epochs, trainer.max_epochs):
             self._act(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -148,11 +149,10 @@ class History(CheckpointCallback):
             data: Any = trainer.datamodule  # type: ignore[attr-defined]
             with observing(module):
                 scores = [module.score(module.transfer_batch_to_device(b, module.device, 0)) for b in data.validation]
-            values = {str(name): float(value) for name, value in pd.DataFrame(scores).mean().items()}
-        values = {name: values[name] for name in sorted(values, key=_in_order)}
+            values = mean_scores(scores)
         # Of an epoch that was broken off Lightning knows no mean.
         train_loss = known["train_loss"].item() if epoch > 0 and "train_loss" in known else math.nan
-        self.rows.append({"epoch": epoch, "step": step, "phase": self.phase, "train_loss": train_loss, **values})
+        self.rows.append(history_row(epoch, step, self.phase, train_loss, values))
         for logger in trainer.loggers:
             logger.log_metrics(loggable(self.rows[-1]), step=step)
 
@@ -163,6 +163,28 @@ class History(CheckpointCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.rows = state_dict["rows"]
+
+
+def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return what several rules have in common, as its mean, and what each has for itself."""
+    return {str(name): float(value) for name, value in pd.DataFrame(scores).mean().items()}
+
+
+def history_row(epoch: int, step: int, phase: str, train_loss: float, values: Mapping[str, float]) -> dict[str, Any]:
+    """Return the row of a checkpoint; see ``fit``."""
+    ordered = {name: values[name] for name in sorted(values, key=_in_order)}
+    return {"epoch": epoch, "step": step, "phase": phase, "train_loss": train_loss, **ordered}
+
+
+def is_checkpoint(epoch: int, every_n_epochs: int, most_epochs: int | None) -> bool:
+    """Return whether the state after so many epochs of a phase is a checkpoint, if training goes on."""
+    return epoch % every_n_epochs == 0 or epoch == most_epochs
+
+
+def save_weights(folder: Path, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
+    """Save the weights of a checkpoint of a run; the file is there whole or not at all."""
+    state = {name: tensor.detach().cpu() for name, tensor in weights.items()}
+    write_atomically(weights_file(folder, epoch), lambda path: torch.save(state, path))
 
 
 def loggable(row: dict[str, Any]) -> dict[str, float]:
@@ -181,5 +203,4 @@ class WeightsHistory(CheckpointCallback):
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:  # noqa: ARG002
         """Save the weights."""
         assert isinstance(module, TaskModule)
-        state = {name: tensor.detach().cpu() for name, tensor in module.model.state_dict().items()}
-        write_atomically(weights_file(self.folder, epoch), lambda path: torch.save(state, path))
+        save_weights(self.folder, epoch, module.model.state_dict())

@@ -107,9 +107,12 @@ class TaskData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the current epoch; Lightning asks anew every epoch."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        return DataLoader(self.batches(epoch), batch_size=None)
+
+    def batches(self, epoch: int) -> IterableDataset[Batch]:
+        """Return the batches of one epoch of the phase."""
         seed = (self.seed, self.phase, epoch)
-        dataset = _Fresh(self.task, self.rules, self.batch_size, self.batches_per_epoch, seed)
-        return DataLoader(dataset, batch_size=None)
+        return _Fresh(self.task, self.rules, self.batch_size, self.batches_per_epoch, seed)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the fixed validation set, a batch per rule."""

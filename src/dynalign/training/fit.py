@@ -89,6 +89,20 @@ def fit(
     ]
     for callback in watching:
         callback.first_epoch, callback.first_step = stage.epoch, stage.step
+    module, data, end = made_for(network, stage, training, seed)
+    if phase.rules:
+        others = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
+        _train(module, data, training, folder / _RESUMING, [end, *others, *watching], loggers)
+    else:
+        _look(module, data, watching, loggers)
+    discard(folder / _RESUMING)
+    keep_weights_of(history.rows, folder)
+    return history.rows
+
+
+def made_for(network: Network, stage: Stage, training: Training, seed: int) -> tuple[TaskModule, TaskData, PhaseEnd]:
+    """Return what a network is trained with in one phase: losses and scores, trials, and the rule that ends it."""
+    phase = stage.phase
     module = TaskModule(
         network.model,
         network.perturbation,
@@ -113,18 +127,20 @@ def fit(
         phase=stage.number,
         validation_seed=training.validation_seed,
     )
-    if phase.rules:
-        others = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
-        ideal = {rule: network.ideal_accuracy(rule) for rule in phase.rules}
-        end = PhaseEnd(ideal, epochs=training.epochs, learned=training.learned, gate=training.gate)
-        _train(module, data, training, folder / _RESUMING, [end, *others, *watching], loggers)
-    else:
-        _look(module, data, watching, loggers)
-    discard(folder / _RESUMING)
-    known = {weights_file(folder, row["epoch"]) for row in history.rows}
+    ideal = {rule: network.ideal_accuracy(rule) for rule in phase.rules}
+    return module, data, PhaseEnd(ideal, epochs=training.epochs, learned=training.learned, gate=training.gate)
+
+
+def keep_weights_of(rows: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Delete weights of no checkpoint: those of the last state before an interruption, after which training went on."""
+    known = {weights_file(folder, row["epoch"]) for row in rows}
     for path in set((folder / "weights").iterdir()) - known:
-        path.unlink()  # the last state before an interruption, after which training went on
-    return history.rows
+        path.unlink()
+
+
+def can_resume(folder: Path) -> bool:
+    """Return whether a killed training left in a run's folder what going on needs."""
+    return (folder / _RESUMING).exists()
 
 
 def replay(

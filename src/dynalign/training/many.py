@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
@@ -15,6 +16,7 @@ import torch
 from dynalign.metrics.pairwise import reason_of
 from dynalign.store import RunStore
 from dynalign.training.runs import RunSpec, obtain
+from dynalign.training.together import MOST, obtain_together, shape_of
 
 
 class Trained(NamedTuple):
@@ -37,15 +39,16 @@ def train_many(
     """Train what is not in the store; return why there is no run, by key, for those that failed.
 
     Runs that others go on from are trained first, each once. Small networks leave most of several threads idle: one
-    thread each, side by side, trains more of them in the same time. A failed run costs itself and those that go on
-    from it, even if its process was killed.
+    thread each, side by side, trains more of them in the same time. Where there are more networks than processes, those
+    of one shape train together (``dynalign.training.together``), which takes less time still. A failed run costs itself
+    and those that go on from it, even if its process was killed.
 
     Parameters
     ----------
     workers : int, optional
         Processes; as many as there are cores, if not given.
     progress : callable, optional
-        Called as each run ends.
+        Called as each run ends, or as all do that were trained together.
     """
     missing = {each.key: each for spec in specs for each in spec.chain if store.find(each.key) is None}
     failed: dict[str, str] = {}
@@ -69,36 +72,56 @@ def train_many(
                 else:
                     ended(spec, f"The run that it goes on from failed: {before}")
         # A killed process takes its pool with it: whose fault it was shows when each is tried alone.
-        for spec in _side_by_side(ready, store, workers or _cores(), ended):
-            for _ in _side_by_side([spec], store, 1, ended):
+        count = workers or _cores()
+        for spec in _side_by_side(in_jobs(ready, store, count), store, count, ended):
+            for _ in _side_by_side([[spec]], store, 1, ended):
                 ended(spec, "The process that trained it was killed, perhaps for want of memory.")
     return failed
 
 
+def in_jobs(specs: Sequence[RunSpec], store: RunStore, workers: int) -> list[list[RunSpec]]:
+    """Return what each process trains at a time: one run, or several that can be trained together.
+
+    No process is left idle for the sake of larger stacks.
+    """
+    shapes: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        shapes.setdefault(shape_of(spec, store) or spec.key, []).append(spec)
+    most = max(1, min(MOST, math.ceil(len(specs) / workers)))
+    jobs = []
+    for alike in shapes.values():
+        parts = math.ceil(len(alike) / most)
+        jobs += [alike[part::parts] for part in range(parts)]
+    return sorted(jobs, key=len, reverse=True)
+
+
 def _side_by_side(
-    specs: Sequence[RunSpec], store: RunStore, workers: int, ended: Callable[[RunSpec, str], None]
+    jobs: Sequence[Sequence[RunSpec]], store: RunStore, workers: int, ended: Callable[[RunSpec, str], None]
 ) -> list[RunSpec]:
     """Train in processes; return what was lost because one of them was killed."""
-    if not specs:
+    if not jobs:
         return []
     others = set(multiprocessing.active_children())
     # Not forked: a forked process would inherit locks of threads that it does not have.
     pool = ProcessPoolExecutor(
-        min(len(specs), workers),
+        min(len(jobs), workers),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=torch.set_num_threads,
         initargs=(1,),
     )
-    lost = []
+    lost: list[RunSpec] = []
     try:
         # As bytes: tensors as such would share their memory with the process, and what trains there would change here.
-        running = {pool.submit(_train, pickle.dumps(spec), store.root): spec for spec in specs}
+        running = {pool.submit(_train, pickle.dumps(job), store.root): job for job in jobs}
         for future in as_completed(running):
             error = future.exception()
             if isinstance(error, BrokenExecutor):
-                lost.append(running[future])
-            else:
-                ended(running[future], "" if error is None else reason_of(cast("Exception", error)))
+                lost += running[future]
+                continue
+            reason = "" if error is None else reason_of(cast("Exception", error))
+            failed = future.result() if error is None else {}
+            for spec in running[future]:
+                ended(spec, failed.get(spec.key, reason))
     except BaseException:
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
@@ -163,5 +186,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _train(spec: bytes, store: Path) -> None:
-    obtain(pickle.loads(spec), RunStore(store))
+def _train(job: bytes, root: Path) -> dict[str, str]:
+    """Train the runs of a job; return why there is none, by key, for those of several that failed."""
+    specs = pickle.loads(job)
+    if len(specs) > 1:
+        return obtain_together(specs, RunStore(root))
+    obtain(specs[0], RunStore(root))
+    return {}

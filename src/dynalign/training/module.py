@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import pytorch_lightning as pl
@@ -10,6 +10,8 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional
+from torch.optim import Adam
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 from dynalign.models import SequenceModel
 from dynalign.networks import VALIDATION, run_under
@@ -50,14 +52,38 @@ def task_loss(logits: Tensor, batch: Batch, decision_weight: float | None) -> Te
         Share of the loss that belongs to the decision period of the trials that have an answer, between 0 and 1; the
         rest belongs to all other steps. None weights every step alike.
     """
+    return (step_losses(logits, batch.targets) * step_weights(batch, decision_weight)).sum()
+
+
+def step_losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return what each time step would contribute to the loss, (..., trials, time); 0 where the target is ``IGNORE``.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (..., trials, time, actions)
+    targets : Tensor, shape (..., trials, time), or like the logits where the task asks for values
+    """
+    if targets.is_floating_point():
+        return (logits - targets).square().mean(dim=-1)
+    # Actions come second: where they come last, the few of them keep PyTorch from working on many steps at a time.
+    return functional.cross_entropy(logits.movedim(-1, 1), targets, reduction="none")
+
+
+def step_weights(batch: Batch, decision_weight: float | None) -> Tensor:
+    """Return by how much each time step counts in the loss, (trials, time); their sum is 1. See ``task_loss``."""
     if batch.tolerance is not None:
-        return functional.mse_loss(logits[batch.decision], batch.targets[batch.decision])
-    answering = (batch.decision & batch.has_answer.unsqueeze(-1)).flatten()
+        return batch.decision / batch.decision.sum()
+    counted = batch.targets != IGNORE
+    answering = batch.decision & batch.has_answer.unsqueeze(-1)
     if decision_weight is None or not answering.any():
-        return functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
-    losses = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none")
-    others = (batch.targets.flatten() != IGNORE) & ~answering
-    return decision_weight * losses[answering].mean() + (1 - decision_weight) * losses[others].mean()
+        return counted / counted.sum()
+    others = counted & ~answering
+    return decision_weight / answering.sum() * answering + (1 - decision_weight) / others.sum() * others
+
+
+def penalty(weights: Iterable[Tensor]) -> Tensor | int:
+    """Return the sum of squared entries."""
+    return sum(each.square().sum() for each in weights)
 
 
 def right_answers(logits: Tensor, batch: Batch) -> Tensor:
@@ -132,8 +158,7 @@ class TaskModule(pl.LightningModule):
         loss = task_loss(logits, batch, self.decision_weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(batch.answer))
         if self.weight_decay:
-            penalty = sum(p.square().sum() for p in self.parameters() if p.requires_grad and p.ndim > 1)
-            loss = loss + self.weight_decay * penalty
+            loss = loss + self.weight_decay * penalty(p for p in self.parameters() if p.requires_grad and p.ndim > 1)
         return loss
 
     def validation_step(self, batch: Batch) -> None:
@@ -144,13 +169,19 @@ class TaskModule(pl.LightningModule):
     def score(self, batch: Batch) -> dict[str, float]:
         """Return what a network makes of the trials of one rule, under noise that is the same at every call.
 
+        See ``scored``.
+        """
+        return self.scored(self._logits(batch.inputs, (VALIDATION,)), batch)
+
+    def scored(self, logits: Tensor, batch: Batch) -> dict[str, float]:
+        """Return what logits on the trials of one rule are worth.
+
         Returns
         -------
         dict
             ``accuracy/<rule>``; ``val_loss`` and ``phase_accuracy`` if the rule is one of those that are trained, or
             none is; ``accuracy`` and ``chance_accuracy`` (on trials without an answer) if it is the target.
         """
-        logits = self._logits(batch.inputs, (VALIDATION,))
         right = right_answers(logits, batch).double()
         has_answer = batch.has_answer if batch.tolerance is None else torch.ones_like(right, dtype=torch.bool)
         accuracy = right[has_answer].mean().item()
@@ -166,11 +197,17 @@ class TaskModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Adam over the parameters that learn, with its learning rate's course."""
-        optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
-        if self.annealing_epochs is None:
+        optimizer, schedule = self.adam(p for p in self.parameters() if p.requires_grad)
+        if schedule is None:
             return optimizer
-        schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=self.annealing_epochs)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+    def adam(self, parameters: Iterable[Tensor]) -> tuple[Adam, CosineAnnealingWarmRestarts | None]:
+        """Return Adam over given parameters, and what sets its learning rate after every epoch, if it changes."""
+        optimizer = Adam(parameters, lr=self.learning_rate)
+        if self.annealing_epochs is None:
+            return optimizer, None
+        return optimizer, CosineAnnealingWarmRestarts(optimizer, T_0=self.annealing_epochs)
 
     def _logits(self, inputs: Tensor, seed: tuple[int, ...]) -> Tensor:
         return run_under(self.model, self.perturbation, inputs, seed, states=False).logits

@@ -145,7 +145,7 @@ def obtain(
             if status == "from store":
                 kept = [callback for callback in watching if isinstance(callback, CheckpointCallback)]
                 replay(spec.network, before, callbacks=kept, loggers=loggers)
-            spec.network.model.load_state_dict(before.weights(before.epochs[-1]))
+            start_from(before, spec)
         resumed = status == "resumed" or (folder / "weights").exists()
         try:
             history = pd.DataFrame(_fit(spec, before, folder, watching, loggers))
@@ -153,17 +153,25 @@ def obtain(
             if not (folder / "weights").exists():
                 discard(folder)  # nothing was trained, so there is nothing to go on with
             raise
-        write_atomically(folder / "history.csv", lambda path: history.to_csv(path, index=False))
-        write_json(folder / "config.json", dict(spec.config))
-        facts = {"seconds": time.perf_counter() - start, "before": None if before is None else before.key}
-        write_json(folder / "run.json", facts)
+        write_run(folder, spec, before, history, time.perf_counter() - start)
     return store.open(spec.key), "resumed" if resumed else "trained"
 
 
-def _fit(
-    spec: RunSpec, before: Run | None, folder: Path, watching: Sequence[pl.Callback], loggers: Sequence[Logger]
-) -> list[dict[str, Any]]:
-    stage = Stage(
+def start_from(before: Run, spec: RunSpec) -> None:
+    """Give a network the weights with which an earlier run ended."""
+    spec.network.model.load_state_dict(before.weights(before.epochs[-1]))
+
+
+def write_run(folder: Path, spec: RunSpec, before: Run | None, history: pd.DataFrame, seconds: float) -> None:
+    """Write what a finished run has beside its weights."""
+    write_atomically(folder / "history.csv", lambda path: history.to_csv(path, index=False))
+    write_json(folder / "config.json", dict(spec.config))
+    write_json(folder / "run.json", {"seconds": seconds, "before": None if before is None else before.key})
+
+
+def stage_of(spec: RunSpec, before: Run | None) -> Stage:
+    """Return where in its curriculum a network stands in the last of its phases, given the run of those before."""
+    return Stage(
         phase=spec.phases[-1] if spec.phases else UNTRAINED,
         number=max(0, len(spec.phases) - 1),
         epoch=0 if before is None else before.epochs[-1],
@@ -171,9 +179,14 @@ def _fit(
         asked=spec.asked,
         target=spec.target,
     )
+
+
+def _fit(
+    spec: RunSpec, before: Run | None, folder: Path, watching: Sequence[pl.Callback], loggers: Sequence[Logger]
+) -> list[dict[str, Any]]:
     return fit(
         spec.network,
-        stage,
+        stage_of(spec, before),
         training=spec.training,
         seed=spec.seed,
         folder=folder,

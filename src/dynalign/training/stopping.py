@@ -31,13 +31,26 @@ class PhaseEnd(pl.Callback):
         """Stop the trainer if the phase is at its end."""
         if self.learned is None and self.gate is None:
             return
-        known = trainer.callback_metrics
-        share = min(known[f"accuracy/{rule}"].item() / best for rule, best in self.ideal.items())
-        is_learned = self.learned is not None and share >= self.learned
-        over = self.gate is not None and share >= self.gate and trainer.current_epoch + 1 == self.epochs
-        if over or (is_learned and self._was_learned):
+        known = {rule: trainer.callback_metrics[f"accuracy/{rule}"].item() for rule in self.ideal}
+        if self.is_over(known, trainer.current_epoch + 1):
             trainer.should_stop = True
+
+    def is_over(self, accuracy: Mapping[str, float], epochs: int) -> bool:
+        """Return whether the phase is at its end; to be asked once after every epoch.
+
+        Parameters
+        ----------
+        accuracy : mapping of rule to accuracy
+            Of every rule of the phase, now.
+        epochs : int
+            Those of the phase that are done.
+        """
+        share = min(accuracy[rule] / best for rule, best in self.ideal.items())
+        is_learned = self.learned is not None and share >= self.learned
+        over = self.gate is not None and share >= self.gate and epochs == self.epochs
+        over = over or (is_learned and self._was_learned)
         self._was_learned = is_learned
+        return over
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs to know."""
