@@ -16,13 +16,18 @@ from dynalign.training import CheckpointCallback, Phase, Training
 
 
 def reporter(bar: Progress) -> Callable[[str, int, int], None]:
-    """Return a function of (what is compared by, pairs done, pairs in all) that shows each of them as a bar."""
+    """Return a function of (what is compared by, pairs done, pairs in all) that shows each of them as a bar.
+
+    Where there is no terminal, a line says when one is done.
+    """
     tasks: dict[str, Any] = {}
 
     def report(what: str, done: int, total: int) -> None:
         if what not in tasks:
             tasks[what] = bar.add_task(f"comparing by {what}", total=total)
         bar.update(tasks[what], completed=done)
+        if done == total and not bar.console.is_terminal:
+            bar.console.print(f"compared by {escape(what)}: {total:,}", soft_wrap=True)
 
     return report
 
