@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from dynalign.errors import DynalignError
 from dynalign.identity import key_of
 from dynalign.metrics import Distance, Metric
 from dynalign.networks import build_network
-from dynalign.representations import Representation
+from dynalign.representations import Representation, System
 from dynalign.store import Run, RunStore, Weights
 from dynalign.studies.measuring import Seen, measure_seen
 from dynalign.studies.population import Look, Population
@@ -106,10 +106,11 @@ def compare(
     measured = list(dict.fromkeys((pair.first, pair.second) for pair in asked))
     labels = {look: _labels(look, population) for pair in measured for look in pair}
     parts = []
+    recorded: dict[Any, Any] = {}
     for column in columns:
         found: dict[tuple[Look, Look], Distance] = {}
         for models, some in _by_models(measured).items():
-            seen = {look: _seen(look, column.representation, population) for pair in some for look in pair}
+            seen = {look: _seen(look, column.representation, population, recorded) for pair in some for look in pair}
             report = None if progress is None else _for(progress, f"{column.title}, {models}")
             found |= zip(some, measure_seen(column.metric, seen, some, store, progress=report), strict=True)
         rows = [
@@ -154,11 +155,26 @@ def _labels(look: Look, population: Population) -> dict[str, Any]:
     }
 
 
-def _seen(look: Look, representation: Representation, population: Population) -> Seen:
+@dataclass(frozen=True)
+class _Recorded(Seen):
+    """A network whose states are recorded once, for all columns that look at it in the same way."""
+
+    recorded: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def shown(self, metric: Metric) -> System:
+        key = (key_of(self.identity), metric.needs_inputs)
+        if key not in self.recorded:
+            self.recorded[key] = super().shown(metric)
+        shown: System = self.recorded[key]
+        return shown
+
+
+def _seen(look: Look, representation: Representation, population: Population, recorded: dict[Any, Any]) -> Seen:
     run = population.runs[look.member]
     if look.control:
         run = Controlled.of(run, look.control)
-    return Seen(run, look.epoch, replace(representation, seed=representation.seed + look.probe))
+    see = replace(representation, seed=representation.seed + look.probe)
+    return _Recorded(run, look.epoch, see, recorded=recorded)
 
 
 def _for(progress: Callable[[str, int, int], None], title: str) -> Callable[[int, int], None]:
