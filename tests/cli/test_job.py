@@ -249,7 +249,7 @@ def test_the_objective_is_the_first_headline_unless_named(tmp_path: Path) -> Non
 def test_rules_that_are_not_said_are_the_tasks_last(tmp_path: Path, task: str, rule: str) -> None:
     made = job(tmp_path, f"task={task}")
     assert made.spec.target == made.representation.rule == rule
-    assert made.spec.config["curriculum"]["train"] == [rule]
+    assert made.spec.config["phases"][-1]["rules"] == [rule]
     assert not {"curriculum.train", "representation.rule"} & set(made.factors.told)
     said = job(tmp_path, f"task={task}", f"curriculum.train=[{rule}]", f"representation.rule={rule}")
     assert (said.spec.key, said.details) == (made.spec.key, made.details)
@@ -258,6 +258,6 @@ def test_rules_that_are_not_said_are_the_tasks_last(tmp_path: Path, task: str, r
 def test_a_curriculum_over_any_rules(tmp_path: Path) -> None:
     rules = ["curriculum.pretrain=[go,anti]", "curriculum.train=[dlygo,dlyanti]", "representation.rule=dlyanti"]
     made = job(tmp_path, "task=yang19", *rules)
-    phases = made.spec.curriculum.phases(made.spec.network.task)
+    phases = made.spec.phases
     assert [phase.rules for phase in phases] == [("go", "anti"), ("dlygo", "dlyanti")]
     assert made.spec.target == "dlyanti"
