@@ -33,7 +33,9 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == f"dynalign {__version__}\n"
 
 
-@pytest.mark.parametrize(("word", "hint"), [("trian", "did you mean train?"), ("xyz", "there is testcase, train.")])
+@pytest.mark.parametrize(
+    ("word", "hint"), [("trian", "did you mean train?"), ("xyz", "there is study, testcase, train.")]
+)
 def test_a_misspelt_command_gets_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, hint: str
 ) -> None:

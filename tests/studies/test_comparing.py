@@ -104,7 +104,7 @@ def test_a_pair_is_measured_once_whatever_asks_for_it(population: Population, st
     assert list(rows["part"]) == ["trained", "matched accuracy"]
     assert rows["dissimilarity"].nunique() == 1
     assert len(CALLS) == 2
-    assert told[-1] == ("Counting", 1, 1)
+    assert told[-1] == ("Counting, rnn", 1, 1)
     told.clear()
     again = compare(pairs, [column], population, RunStore(store.root), progress=lambda *what: told.append(what))
     pd.testing.assert_frame_equal(again, rows)

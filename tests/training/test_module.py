@@ -10,9 +10,10 @@ import torch
 from torch.nn import functional
 
 from dynalign.models import LeakyGRU, LeakyRNN
+from dynalign.networks import Network
 from dynalign.perturbations import InputNoise
 from dynalign.tasks import IGNORE, FlipFlop, PerceptualDecision
-from dynalign.training import Curriculum, Training
+from dynalign.training import Phase, Stage, Training
 from dynalign.training.data import Batch, to_batch
 from dynalign.training.fit import fit
 from dynalign.training.module import TaskModule, right_answers, task_loss
@@ -113,10 +114,11 @@ def test_accuracy_of_values_is_the_share_of_right_steps(values: Batch) -> None:
 def test_flip_flop_can_be_learned(tmp_path: Path) -> None:
     task = FlipFlop(timing={split: {"stimulus": 800} for split in ("train", "test")})
     torch.manual_seed(0)
+    model = LeakyGRU(n_inputs=task.n_inputs, n_actions=task.n_actions, hidden=32)
     history = fit(
-        LeakyGRU(n_inputs=task.n_inputs, n_actions=task.n_actions, hidden=32),
-        task=task, curriculum=Curriculum("master", train=["one_bit"]), perturbation=InputNoise(),
+        Network("0" * 16, task, model, InputNoise()),
+        Stage(Phase("train", ("one_bit",)), number=0, epoch=0, step=0, asked=("one_bit",), target="one_bit"),
         training=Training(epochs=3, batches_per_epoch=40, batch_size=32, learning_rate=0.02, validation_trials=100),
-        target="one_bit", seed=0, folder=tmp_path,
+        seed=0, folder=tmp_path,
     )  # fmt: skip
     assert history[-1]["accuracy"] > 0.95 > history[0]["accuracy"]
