@@ -196,3 +196,11 @@ def test_only_the_first_model_is_judged():
     assert verdict(AfterLearning(models=["gru", "rnn"]).parts(CLAIM, known)).outcome == "reproduced"
     assert verdict(AfterLearning(models=["rnn", "gru"]).parts(CLAIM, known)).outcome != "reproduced"
     assert Member("gru", POOL, 1000) in known.population.runs
+
+
+def test_without_metrics_of_geometry_nothing_is_reproduced():
+    networks = members(GROUPS, seeds=8, pool=4)
+    known = evidence(to_pool(networks, falling), networks)
+    found = verdict(STUDY.parts(CLAIM, replace(known, columns={"dsa": known.columns["dsa"]})))
+    assert found.outcome == "undecided"
+    assert [each.part.name for each in found.parts if each.outcome == "undecided"] == ["other metrics"]

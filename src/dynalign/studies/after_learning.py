@@ -12,7 +12,7 @@ import numpy as np
 
 from dynalign.inference import crossed
 from dynalign.statistics import Array
-from dynalign.studies.base import Claim, Evidence, Judged, Study, contrast, part_of
+from dynalign.studies.base import Claim, Evidence, Judged, Study, contrast, lacking_geometry, part_of
 from dynalign.studies.comparing import CONTROL, CONTROLS, SPLIT, TRAINED, Pair
 from dynalign.studies.population import POOL, Look, Population
 from dynalign.studies.published import E4_TO_MASTER, PARTIAL
@@ -91,7 +91,7 @@ class AfterLearning(Study):
                     partial(self._range, evidence, column),
                 )
             )
-        return parts
+        return [*parts, *lacking_geometry(evidence)]
 
     def _fall(self, evidence: Evidence, place: int) -> Judged:
         groups = _GROUPS[place : place + 2]

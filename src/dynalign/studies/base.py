@@ -180,6 +180,14 @@ def part_of(
     return Part(name, about, region, estimate, p, published)
 
 
+def lacking_geometry(evidence: Evidence) -> list[Part]:
+    """Return a part that says so where no metric of geometry was measured, without which no such claim is judged."""
+    if evidence.others:
+        return []
+    about = "What the claim says of CKA and Procrustes."
+    return [Part("other metrics", about, (-np.inf, 0.0), None, missing="the protocol has no column of geometry")]
+
+
 def contrast(design: Array, statistic: OfMeans) -> Judged:
     """Return a linear contrast of the means of tables (tables, seeds, pool), and the p-value of its being above 0.
 

@@ -13,7 +13,7 @@ import pandas as pd
 from dynalign.inference import crossed
 from dynalign.statistics import Array
 from dynalign.studies.after_learning import fall
-from dynalign.studies.base import Claim, Evidence, Judged, Study, contrast, part_of
+from dynalign.studies.base import Claim, Evidence, Judged, Study, contrast, lacking_geometry, part_of
 from dynalign.studies.comparing import MissingError, Pair
 from dynalign.studies.population import POOL, Population
 from dynalign.studies.published import E5_CURVES, E5_REGRESSIONS, PARTIAL
@@ -116,7 +116,7 @@ class OverLearning(Study):
                     partial(self._difference, evidence, column),
                 )
             )
-        return parts
+        return [*parts, *lacking_geometry(evidence)]
 
     def _fall(self, evidence: Evidence, place: int, matched: str) -> Judged:
         groups = _SHARED[place : place + 2]
@@ -152,7 +152,7 @@ class OverLearning(Study):
                     partial(self._beyond, evidence, column),
                 ),
             ]
-        return parts
+        return [*parts, *lacking_geometry(evidence)]
 
     def _slope(self, evidence: Evidence) -> Judged:
         return contrast(self.slopes(evidence.rows, evidence.dsa)[None], lambda means: means[:, 0])
