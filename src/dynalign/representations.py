@@ -129,11 +129,11 @@ class Representation:
         DynalignError
             If the checkpoint or a class is missing, the period is empty, or the network has diverged.
         """
-        return self.seen(_network(run, epoch, classes), epoch)
+        return self.seen(network_at(run, epoch, classes), epoch)
 
     def driven(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
         """Return the states as ``of`` does, with the inputs that drove them; see ``inputs``."""
-        network = _network(run, epoch, classes)
+        network = network_at(run, epoch, classes)
         probe = self.probe(network.task)
         return Driven(self.seen(network, epoch, probe), self.inputs(network, probe))
 
@@ -165,8 +165,12 @@ class Representation:
     def probe(self, task: Task) -> Trials:
         """Return the probe trials: the same for every network that is asked with this task."""
         rng = np.random.default_rng(self.seed)
+        return self.drawn(task, rng, balanced=True)
+
+    def drawn(self, task: Task, rng: np.random.Generator, *, balanced: bool) -> Trials:
+        """Return trials of the rule and durations that are asked for."""
         rule = task.target if self.rule is None else self.rule
-        return self.lasting(task).trials(self.trials, rule, rng, split="test", balanced=True)
+        return self.lasting(task).trials(self.trials, rule, rng, split="test", balanced=balanced)
 
     def lasting(self, task: Task) -> Task:
         """Return the task whose probe trials last as long as ``durations`` says."""
@@ -242,7 +246,7 @@ def shown(metric: Metric, states: States, inputs: States | None) -> States | Dri
     return Driven(states, inputs) if metric.needs_inputs and inputs is not None else states
 
 
-def _network(run: Run, epoch: int, classes: Iterable[type]) -> Network:
+def network_at(run: Run, epoch: int, classes: Iterable[type] = ()) -> Network:
     """Return the network of a stored run as it was at a checkpoint."""
     network = build_network(run.config, run.key, classes=classes)
     network.model.load_state_dict(run.weights(epoch))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
 from hydra import compose
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
@@ -27,7 +26,7 @@ from dynalign.errors import DynalignError, suggestion
 from dynalign.perturbations import InputNoise
 from dynalign.report.parts.numbers import duration
 from dynalign.results import Result, to_plain
-from dynalign.store import RunStore, write_atomically
+from dynalign.store import RunStore
 from dynalign.studies import (
     Attractors,
     Column,
@@ -45,6 +44,7 @@ from dynalign.studies import (
     judge_attractors,
     judge_studies,
 )
+from dynalign.tables import write_table
 from dynalign.training import RunSpec, cost, train_many
 from dynalign.training.many import Trained
 
@@ -146,7 +146,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
         verdicts = [*judge_attractors(job.attractors, known, evidence, job.rule), *verdicts]
     tables = {"dissimilarities": rows, "networks": accuracies(population), "fixed_points": points}
     for name, table in tables.items():
-        _write(table, result, name)
+        write_table(table, result.folder, name)
     return replace(
         result,
         status="studied",
@@ -167,11 +167,6 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
         ),
         table="dissimilarities.parquet",
     )
-
-
-def _write(table: pd.DataFrame, result: Result, name: str) -> None:
-    write_atomically(result.folder / f"{name}.parquet", lambda path: table.to_parquet(path, index=False))
-    write_atomically(result.folder / f"{name}.csv", lambda path: table.to_csv(path, index=False))
 
 
 def _typed_counts(plain: Mapping[str, Any], settings: Any) -> None:

@@ -17,7 +17,7 @@ from dynalign.networks import build_network
 from dynalign.representations import Representation, System
 from dynalign.store import Run, RunStore, Weights
 from dynalign.studies.measuring import Seen, measure_seen
-from dynalign.studies.population import Look, Population
+from dynalign.studies.population import POOL, Look, Population
 
 TRAINED, SPLIT, CONTROL = "trained", "split half", "control"
 """Parts of a comparison: trained networks with each other; masters with themselves on other trials; controls."""
@@ -185,6 +185,15 @@ class MissingError(DynalignError):
     """A number that cannot be had, with the reason."""
 
 
+def require_numbers(rows: pd.DataFrame, otherwise: str) -> None:
+    """Raise a MissingError where there are no rows, with ``otherwise``, or one lacks its number, with its reason."""
+    if not len(rows):
+        raise MissingError(otherwise)
+    bad = rows[rows["dissimilarity"].isna()]
+    if len(bad):
+        raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))
+
+
 def to_pool(rows: pd.DataFrame, column: str, model: str, group: str, *, part: str, x: float | None = None) -> Table:
     """Return the dissimilarities of a group's networks to the pool: a table of seeds x pool.
 
@@ -194,14 +203,10 @@ def to_pool(rows: pd.DataFrame, column: str, model: str, group: str, *, part: st
         If the group or the pool is empty, or a number is missing, with its reason.
     """
     here = rows[(rows["column"] == column) & (rows["part"] == part) & (rows["model"] == model)]
-    here = here[(here["group"] == group) & (here["other_group"] == "pool") & (here["other_model"] == model)]
+    here = here[(here["group"] == group) & (here["other_group"] == POOL) & (here["other_model"] == model)]
     if x is not None:
         here = here[np.isclose(here["x"], x)]
-    if not len(here):
-        raise MissingError(f"no networks of the group {group} of {model} were compared with the pool")
-    bad = here[here["dissimilarity"].isna()]
-    if len(bad):
-        raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))
+    require_numbers(here, f"no networks of the group {group} of {model} were compared with the pool")
     wide = here.pivot_table(index="seed", columns="other_seed", values="dissimilarity", aggfunc="first")
     if wide.isna().any().any():
         raise MissingError(f"not every network of {group} was compared with the whole pool")
@@ -213,15 +218,3 @@ class Table(NamedTuple):
 
     seeds: list[int]
     values: np.typing.NDArray[np.float64]
-
-
-__all__ = [
-    "CONTROLS",
-    "Column",
-    "Controlled",
-    "MissingError",
-    "Pair",
-    "Table",
-    "compare",
-    "to_pool",
-]

@@ -14,7 +14,7 @@ from dynalign.inference import crossed
 from dynalign.statistics import Array
 from dynalign.studies.after_learning import fall
 from dynalign.studies.base import Claim, Evidence, Judged, Study, contrast, lacking_geometry, part_of
-from dynalign.studies.comparing import MissingError, Pair
+from dynalign.studies.comparing import MissingError, Pair, require_numbers
 from dynalign.studies.population import POOL, Population
 from dynalign.studies.published import E5_CURVES, E5_REGRESSIONS, PARTIAL
 from dynalign.studies.verdict import Part
@@ -190,11 +190,7 @@ class OverLearning(Study):
     def _rows(self, rows: pd.DataFrame, column: str) -> pd.DataFrame:
         here = rows[(rows["column"] == column) & (rows["model"] == self.models[0])]
         here = here[here["part"].isin([FRACTION, PRETRAINED]) & here["group"].isin(GROUPS)]
-        if not len(here):
-            raise MissingError("nothing was compared over learning")
-        bad = here[here["dissimilarity"].isna()]
-        if len(bad):
-            raise MissingError(str(bad["reason"].iloc[0]).rstrip("."))
+        require_numbers(here, "nothing was compared over learning")
         return here
 
 

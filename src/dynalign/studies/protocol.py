@@ -46,7 +46,7 @@ class PublishedRepresentation(Representation):
 
     def probe(self, task: Task) -> Trials:
         """Return trials in random conditions, such as each network is asked."""
-        return self._draw(task, np.random.default_rng(self.seed))
+        return self.drawn(task, np.random.default_rng(self.seed), balanced=False)
 
     def cut(self, states: States, trials: Trials) -> States:
         """Keep as many time steps as the period has, from the trial's beginning on, shape (time, trials, units)."""
@@ -54,8 +54,4 @@ class PublishedRepresentation(Representation):
 
     def _own_trials(self, network: Network) -> Trials:
         rng = np.random.default_rng((int(network.key, 16), self.seed))
-        return self._draw(network.task, rng)
-
-    def _draw(self, task: Task, rng: np.random.Generator) -> Trials:
-        rule = task.target if self.rule is None else self.rule
-        return self.lasting(task).trials(self.trials, rule, rng, split="test")
+        return self.drawn(network.task, rng, balanced=False)

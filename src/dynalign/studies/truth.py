@@ -17,8 +17,8 @@ from dynalign.errors import DynalignError
 from dynalign.identity import code_key
 from dynalign.metrics import Metric
 from dynalign.metrics.spectra import wasserstein
-from dynalign.networks import States, build_network
-from dynalign.representations import Representation
+from dynalign.networks import States
+from dynalign.representations import Representation, network_at
 from dynalign.store import Run, RunStore, read_json, write_json
 from dynalign.studies.population import Member, Population
 from dynalign.tasks import Task
@@ -38,8 +38,7 @@ class JacobianSpectrum(Representation):
 
     def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return the eigenvalues of a stored run at a checkpoint, shape (1, eigenvalues, 2)."""
-        network = build_network(run.config, run.key, classes=classes)
-        network.model.load_state_dict(run.weights(epoch))
+        network = network_at(run, epoch, classes)
         probe = self.probe(network.task)
         where = None if self.period is None else probe.in_period(self.period)
         matrices = mean_jacobian(network.model, probe.inputs, where)
@@ -128,8 +127,7 @@ def fixed_point_table(
 
 
 def _fixed_points(run: Run, period: str) -> dict[str, Any]:
-    network = build_network(run.config, run.key)
-    network.model.load_state_dict(run.weights(run.epochs[-1]))
+    network = network_at(run, run.epochs[-1])
     task, target = network.task, str(run.config.get("target") or network.task.target)
     probe = Representation(rule=target, period=period)
     trials = probe.probe(task)

@@ -66,11 +66,12 @@ def train_many(
         ready = []
         for spec in missing.values():
             if len(spec.phases) == phases:
-                before = None if spec.before is None else failed.get(spec.before.key)
-                if before is None:
+                earlier = spec.before
+                reason = None if earlier is None else failed.get(earlier.key)
+                if reason is None:
                     ready.append(spec)
                 else:
-                    ended(spec, f"The run that it goes on from failed: {before}")
+                    ended(spec, f"The run that it goes on from failed: {reason}")
         # A killed process takes its pool with it: whose fault it was shows when each is tried alone.
         count = workers or _cores()
         for spec in _side_by_side(in_jobs(ready, store, count), store, count, ended):

@@ -81,7 +81,8 @@ class RunSpec:
     @property
     def chain(self) -> list[RunSpec]:
         """All that is to be trained one after the other, from the first phase to this."""
-        return [*([] if self.before is None else self.before.chain), self]
+        earlier = self.before
+        return [*([] if earlier is None else earlier.chain), self]
 
     @property
     def ideal_accuracy(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
             for row in point_counts(studied.points)
         ],
         "figures": [
-            (each.title, each.about, pieces.picture(f"The figure {name}", partial(each.draw)))
+            (each.title, each.about, pieces.picture(f"The figure {name}", each.draw))
             for name, each in study_draws(studied).items()
         ],
     }
