@@ -105,11 +105,11 @@ class Representation:
         """
         check_components(metrics, self.components)
         probe = self.probe(task)
-        shape = (*self.cut(probe.inputs, probe).shape[:2], units)
+        inputs = self.cut(probe.inputs, probe)
+        shape = (*inputs.shape[:2], min(units, self.components or units))
         noise = np.random.default_rng(0).normal(size=shape)
-        (seen,) = self.reduce([noise])
         for metric in metrics:
-            _check_shape(metric, shown(metric, seen, self.cut(probe.inputs, probe)))
+            _check_shape(metric, shown(metric, noise, inputs))
 
     def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).

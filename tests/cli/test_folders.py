@@ -77,7 +77,7 @@ def test_jobs_in_one_folder_are_told_apart_or_refused(place: Path) -> None:
 
 
 def test_single_runs_have_folders_of_their_own(place: Path) -> None:
-    first, second = (type_in(place, "train.py", f"noise={noise}", *QUICK) for noise in (0, 0.1))
+    first, second = (type_in(place, "train.py", f"noise={noise}", *QUICK, afresh=True) for noise in (0, 0.1))
     assert (first.code, second.code) == (0, 0), first.output + second.output
     assert first.folder != second.folder
     assert told(first)[0] == {"rnn"}
@@ -89,7 +89,7 @@ def test_single_runs_have_folders_of_their_own(place: Path) -> None:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_what_was_stopped_goes_on(tmp_path: Path, end: signal.Signals) -> None:
     # The first job is soon done; the second one takes long enough to be stopped halfway.
-    swept = ["trainer.epochs=2,80", *(word for word in QUICK if not word.startswith("trainer.epochs"))]
+    swept = ["trainer.epochs=2,40", *(word for word in QUICK if not word.startswith("trainer.epochs"))]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *swept, "hydra.sweep.dir=out"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(
@@ -123,4 +123,4 @@ def test_what_was_stopped_goes_on(tmp_path: Path, end: signal.Signals) -> None:
     states = [json.loads((tmp_path / "out" / str(job) / "result.json").read_text())["status"] for job in (0, 1)]
     assert states == ["from store", "resumed"]
     again.folder = tmp_path / "out"
-    assert told(again) == ({"rnn trainer.epochs=2", "rnn trainer.epochs=80"}, {"CKA"}, 1)
+    assert told(again) == ({"rnn trainer.epochs=2", "rnn trainer.epochs=40"}, {"CKA"}, 1)

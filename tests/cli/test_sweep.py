@@ -15,15 +15,16 @@ from tests.wandb_file import read_run
 pytestmark = pytest.mark.slow
 
 
-def train(store: Path, folder: Path, *arguments: str) -> Ran:
-    return run("train.py", store, folder, *arguments, *TINY, *DSA)
+def train(store: Path, folder: Path, *arguments: str, afresh: bool = False) -> Ran:
+    return run("train.py", store, folder, *arguments, *TINY, *DSA, afresh=afresh)
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Rnn and mamba, without noise and with recurrent noise, of which mamba's last has no meaning."""
     base = tmp_path_factory.mktemp("sweep")
-    return train(base / "store", base / "first", "-m", "model=rnn,mamba", "noise=0,0.1", "perturbation=recurrent")
+    typed = ["-m", "model=rnn,mamba", "noise=0,0.1", "perturbation=recurrent"]
+    return train(base / "store", base / "first", *typed, afresh=True)
 
 
 def test_the_others_finish_and_the_status_tells(sweep: Ran) -> None:

@@ -18,8 +18,10 @@ TINY = [
 pytestmark = pytest.mark.slow
 
 
-def put_to_test(store: Path, folder: Path, *arguments: str, simulation: Sequence[str] = TINY) -> Ran:
-    return run("testcase.py", store, folder, *arguments, *simulation)
+def put_to_test(
+    store: Path, folder: Path, *arguments: str, simulation: Sequence[str] = TINY, afresh: bool = False
+) -> Ran:
+    return run("testcase.py", store, folder, *arguments, *simulation, afresh=afresh)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     base = tmp_path_factory.mktemp("testcase")
     return put_to_test(
         base / "store", base / "first", "-m", "metric=cka,procrustes", "testcase=families,composition", "seed=0,1",
+        afresh=True,
     )  # fmt: skip
 
 
@@ -91,7 +94,14 @@ def test_metrics_that_misbehave_lose_their_cells_and_nothing_else(tmp_path: Path
         for name in ("Mean", "Hanging", "Dying", "Undefined", "Failing")
     ]
     ran = put_to_test(
-        tmp_path / "store", tmp_path / "run", "metric=cka", "testcase=families", "limit=3", "logger=none", *foreign
+        tmp_path / "store",
+        tmp_path / "run",
+        "metric=cka",
+        "testcase=families",
+        "limit=3",
+        "logger=none",
+        *foreign,
+        afresh=True,
     )
     assert ran.code == 0, ran.output
     scores = pd.read_csv(ran.folder / "leaderboard.csv").query("criterion == 'auc'").set_index("metric")

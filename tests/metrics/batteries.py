@@ -32,7 +32,7 @@ def public() -> set[type[Metric]]:
     while new:
         new = {each for kind in new for each in kind.__subclasses__()} - found
         found |= new
-    mine = {each for each in found if each.__module__.startswith("dynalign.") and not inspect.isabstract(each)}
+    mine = {each for each in found if each.__module__.startswith("dynalign.metrics.") and not inspect.isabstract(each)}
     return mine - {DSAMetric}
 
 

@@ -16,8 +16,8 @@ AXIOMS = [
     PWCCA(),
 ]
 FUZZED = [
-    (CCA(), 600),
-    (SVCCA(), 600),
+    (CCA(), 900),
+    (SVCCA(), 900),
     (PWCCA(), 500),
 ]
 

@@ -18,8 +18,8 @@ AXIOMS = [
     CKA(kernel="rbf", debiased=True),
 ]
 FUZZED = [
-    (CKA(), 600),
-    (CKA(debiased=True), 600),
+    (CKA(), 1200),
+    (CKA(debiased=True), 1200),
     (CKA(kernel="rbf"), 600),
 ]
 

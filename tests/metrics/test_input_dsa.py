@@ -18,9 +18,9 @@ AXIOMS = [
     InputDSA(n_delays=4, rank=6, whiten=True),
 ]
 FUZZED = [
-    (InputDSA(rank=2), 600),
-    (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 400),
-    (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 400),
+    (InputDSA(rank=2), 250),
+    (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 200),
+    (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 200),
 ]
 
 

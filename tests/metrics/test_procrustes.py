@@ -16,8 +16,8 @@ AXIOMS = [
     Procrustes(distance="size-and-shape"),
 ]
 FUZZED = [
-    (Procrustes(), 600),
-    (Procrustes(distance="size-and-shape"), 600),
+    (Procrustes(), 1100),
+    (Procrustes(distance="size-and-shape"), 1100),
 ]
 
 SIZE_AND_SHAPE = Procrustes(distance="size-and-shape")

@@ -15,7 +15,7 @@ from dynalign.perturbations import InputNoise
 from dynalign.tasks import IGNORE, FlipFlop, PerceptualDecision
 from dynalign.training import Phase, Stage, Training
 from dynalign.training.data import Batch, to_batch
-from dynalign.training.fit import fit
+from dynalign.training.fitting import fit
 from dynalign.training.module import TaskModule, right_answers, task_loss
 
 

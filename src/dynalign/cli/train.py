@@ -5,17 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from dynalign import training
 from dynalign.cli.build import build
 from dynalign.cli.entry import Command, group_of, run_command
 from dynalign.cli.job import Job, build_job
-from dynalign.cli.progress import EpochProgress
 from dynalign.cli.summary import summarise
 from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance, Driven
@@ -24,7 +23,11 @@ from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
 from dynalign.tables import write_table
-from dynalign.training import DissimilarityCallback, TaskModule, log_names, loggable, obtain
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from dynalign.training import DissimilarityCallback
 
 
 def main() -> None:
@@ -35,6 +38,8 @@ def main() -> None:
 def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     """Train or find one network, measure it, log it, and write its table; the steps of a job in order."""
     job = build_job(config, settings)
+    from dynalign.cli.epoch_progress import EpochProgress  # loads Lightning, for which who mistyped need not wait
+
     result = replace(
         result,
         key=job.spec.key,
@@ -48,7 +53,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     try:
         callback = _callback(job) if job.watched else None
         with EpochProgress(result.name, job.spec.training, job.spec.phases) as bar:
-            run, status = obtain(
+            run, status = training.obtain(
                 job.spec,
                 job.store,
                 dissimilarity=callback,
@@ -104,7 +109,7 @@ def _callback(job: Job) -> DissimilarityCallback:
     common = see.basis == "common"
 
     def states(module: pl.LightningModule, _inputs: torch.Tensor, epoch: int) -> States:
-        assert isinstance(module, TaskModule)
+        assert isinstance(module, training.TaskModule)
         return see.seen(replace(network, model=module.model), epoch, probe)
 
     reference: str | Driven
@@ -138,7 +143,7 @@ def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]
 
 def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again: bool) -> None:
     """Log what the loggers have not been given while the network trained, as it would have been."""
-    keys = {label: f"dissimilarity/{name}" for label, name in log_names(job.metrics).items()}
+    keys = {label: f"dissimilarity/{name}" for label, name in training.log_names(job.metrics).items()}
     late = job.reference == "final"  # known only at the end
     if not (again or late):
         return
@@ -146,7 +151,7 @@ def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again
     for row in run.history.to_dict("records"):
         here = known[known["epoch"] == row["epoch"]]
         values = {keys[label]: value for label, value in zip(here["metric"], here["dissimilarity"], strict=True)}
-        history = loggable({str(name): value for name, value in row.items()}) if again else {}
+        history = training.loggable({str(name): value for name, value in row.items()}) if again else {}
         if history or values:
             logged.log({**history, **values, "epoch": row["epoch"]}, int(row["step"]))
 

@@ -20,6 +20,7 @@ from dynalign.errors import DynalignError
 
 States = npt.NDArray[np.float64]
 Scale = Literal["unit", "radians"]
+_CANCELLED = 1e-4  # a difference of numbers that is this share of them has lost a quarter of its digits
 Invariance = Literal["rotation", "scale", "translation", "linear"]
 
 
@@ -306,9 +307,14 @@ def check_size(size: float, where: str) -> None:
 def gram_difference(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:
     """Return the sum of all squares of X Xᵀ - Y Yᵀ for two matrices with equally many rows.
 
-    The difference is formed entry by entry, which keeps the digits that a formula from norms and inner products would
-    cancel.
+    Where it is small beside the matrices, the difference is formed entry by entry, which keeps the digits that the
+    formula from norms and inner products would cancel.
     """
+    if x.shape[0] > max(x.shape[1], y.shape[1]):
+        whole = float(np.square(x.T @ x).sum() + np.square(y.T @ y).sum())
+        difference = whole - 2 * float(np.square(x.T @ y).sum())
+        if difference > _CANCELLED * whole:
+            return difference
     both = np.concatenate([x, y], axis=1)
     if both.shape[0] > both.shape[1]:  # in an orthonormal basis of all columns the matrices are small
         (both,) = scipy.linalg.qr(both, mode="r", overwrite_a=True, check_finite=False)

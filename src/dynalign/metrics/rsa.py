@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.spatial.distance import pdist
-from scipy.stats import rankdata
 
 from dynalign.errors import DynalignError
 from dynalign.metrics.base import (
@@ -223,6 +222,8 @@ def _ranks(patterns: Array) -> Array:
     """Return the centred ranks of the squared distances of every two patterns (conditions, numbers)."""
     distances = pdist(patterns, "sqeuclidean")
     np.rint(distances / (_TIE * distances.max()), out=distances)
+    from scipy.stats import rankdata  # half a second to load, for this alone
+
     ranks: Array = rankdata(distances)
     ranks -= (len(ranks) + 1) / 2
     return ranks

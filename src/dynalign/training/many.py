@@ -15,8 +15,7 @@ import torch
 
 from dynalign.metrics.pairwise import reason_of
 from dynalign.store import RunStore
-from dynalign.training.runs import RunSpec, obtain
-from dynalign.training.together import MOST, obtain_together, shape_of
+from dynalign.training.runs import RunSpec
 
 
 class Trained(NamedTuple):
@@ -85,6 +84,8 @@ def in_jobs(specs: Sequence[RunSpec], store: RunStore, workers: int) -> list[lis
 
     No process is left idle for the sake of larger stacks.
     """
+    from dynalign.training.together import MOST, shape_of  # only here: who trains nothing need not load Lightning
+
     shapes: dict[str, list[RunSpec]] = {}
     for spec in specs:
         shapes.setdefault(shape_of(spec, store) or spec.key, []).append(spec)
@@ -189,6 +190,9 @@ def _cores() -> int:
 
 def _train(job: bytes, root: Path) -> dict[str, str]:
     """Train the runs of a job; return why there is none, by key, for those of several that failed."""
+    from dynalign.training.obtaining import obtain
+    from dynalign.training.together import obtain_together
+
     specs = pickle.loads(job)
     if len(specs) > 1:
         return obtain_together(specs, RunStore(root))

@@ -27,9 +27,10 @@ from dynalign.store import Run, RunStore, discard
 from dynalign.training.allocator import keep_freed_memory
 from dynalign.training.checkpoints import history_row, is_checkpoint, mean_scores, save_weights
 from dynalign.training.data import Batch
-from dynalign.training.fit import can_resume, keep_weights_of, made_for
+from dynalign.training.fitting import can_resume, keep_weights_of, made_for
 from dynalign.training.module import penalty, step_losses, step_weights
-from dynalign.training.runs import RunSpec, stage_of, start_from, write_run
+from dynalign.training.obtaining import stage_of, start_from, write_run
+from dynalign.training.runs import RunSpec
 
 MOST = 16
 """Networks in a stack: more of them fall out of the processor's cache."""

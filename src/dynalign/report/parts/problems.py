@@ -44,4 +44,5 @@ def drawn(draws: Mapping[str, Callable[[], Figure]]) -> dict[str, Figure | Probl
 
 def _laid_out(figure: Figure) -> Figure:
     figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it stays as it is, whenever it is saved
     return figure
