@@ -71,34 +71,48 @@ def measure(
     ready: dict[Name, Any] = dict(prepared or {})
     refused: dict[Name, str] = {}
     spent = dict.fromkeys(systems, 0.0)
-    for name in dict.fromkeys(name for pair in pairs for name in pair):
-        if name not in ready:
-            start = time.perf_counter()
-            ready[name], refused[name] = tried(lambda: _prepared(metric, systems[name], str(name)))  # noqa: B023
-            spent[name] = time.perf_counter() - start
+    last = {name: place for place, pair in enumerate(pairs) for name in pair}
     results: dict[int, Distance] = {}
-    for place, pair in enumerate(pairs):
-        reason = next((refused[name] for name in pair if refused.get(name)), "")
-        if reason:
-            results[place] = Distance(math.nan, sum(spent.get(name, 0.0) for name in pair), reason)
-    able = [place for place in range(len(pairs)) if place not in results]
-    for begin in range(0, len(able), _CHUNK):
-        chunk = able[begin : begin + _CHUNK]
-        together = [(ready[first], ready[second]) for first, second in (pairs[place] for place in chunk)]
-        start = time.perf_counter()
-        values, reason = tried(lambda: _numbers(metric, together))  # noqa: B023
-        each = (time.perf_counter() - start) / len(chunk)
-        if reason and len(chunk) > 1:  # one bad pair must not take its neighbours with it
-            for place, couple in zip(chunk, together, strict=True):
+    for begin in range(0, len(pairs), _CHUNK):
+        chunk = range(begin, min(begin + _CHUNK, len(pairs)))
+        named = dict.fromkeys(name for place in chunk for name in pairs[place])
+        for name in named:
+            if name not in ready:
                 start = time.perf_counter()
-                alone, why = tried(lambda: _numbers(metric, [couple]))  # noqa: B023
-                results[place] = _checked(alone[0] if not why else math.nan, time.perf_counter() - start, why)
-        else:
-            known = [math.nan] * len(chunk) if reason else values
-            results |= {place: _checked(value, each, reason) for place, value in zip(chunk, known, strict=True)}
+                ready[name], refused[name] = tried(lambda: _prepared(metric, systems[name], str(name)))  # noqa: B023
+                spent[name] = time.perf_counter() - start
+        able = []
+        for place in chunk:
+            reason = next((refused[name] for name in pairs[place] if refused.get(name)), "")
+            if reason:
+                seconds = sum(spent.get(name, 0.0) for name in pairs[place])
+                results[place] = Distance(math.nan, seconds, reason)
+            else:
+                able.append(place)
+        together = [(ready[first], ready[second]) for first, second in (pairs[place] for place in able)]
+        results |= zip(able, _together(metric, together, tried), strict=True)
         if progress is not None:
-            progress(begin + len(chunk), len(able))
+            progress(chunk.stop, len(pairs))
+        for name in named:
+            if last[name] in chunk:  # and in none that follows: thousands of systems need not be in memory at once
+                ready.pop(name)
     return [results[place] for place in range(len(pairs))]
+
+
+def _together(
+    metric: Metric, pairs: Sequence[tuple[Any, Any]], tried: Callable[[Callable[[], Any]], tuple[Any, str]]
+) -> list[Distance]:
+    """Measure prepared pairs at once; if that fails one by one, for a bad pair must not take its neighbours with it."""
+    if not pairs:
+        return []
+    start = time.perf_counter()
+    values, reason = tried(lambda: _numbers(metric, pairs))
+    each = (time.perf_counter() - start) / len(pairs)
+    if not reason:
+        return [_checked(value, each, "") for value in values]
+    if len(pairs) == 1:
+        return [_checked(math.nan, each, reason)]
+    return [found for pair in pairs for found in _together(metric, [pair], tried)]
 
 
 def pairwise(
