@@ -20,7 +20,7 @@ from dynalign.errors import DynalignError
 
 States = npt.NDArray[np.float64]
 Scale = Literal["unit", "radians"]
-_CANCELLED = 1e-4  # a difference of numbers that is this share of them has lost a quarter of its digits
+CANCELLED = 1e-4  # a difference of numbers that is this share of them has lost a quarter of its digits
 Invariance = Literal["rotation", "scale", "translation", "linear"]
 
 
@@ -313,7 +313,7 @@ def gram_difference(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> f
     if x.shape[0] > max(x.shape[1], y.shape[1]):
         whole = float(np.square(x.T @ x).sum() + np.square(y.T @ y).sum())
         difference = whole - 2 * float(np.square(x.T @ y).sum())
-        if difference > _CANCELLED * whole:
+        if difference > CANCELLED * whole:
             return difference
     both = np.concatenate([x, y], axis=1)
     if both.shape[0] > both.shape[1]:  # in an orthonormal basis of all columns the matrices are small

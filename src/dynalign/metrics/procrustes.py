@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from dynalign.metrics.base import (
+    CANCELLED,
     Invariance,
     Metric,
     Scale,
@@ -114,6 +116,13 @@ class Procrustes(Metric):
 
 def superposed_angle(x: States, y: States, scale: Scale) -> float:
     """Return the angle between two systems of norm 1, each (trials, time, units), after the best rotation."""
+    check_matched(x, y)
+    # Their inner product is then the sum of the singular values (Schönemann 1966, Psychometrika 31:1, eq. 1.12), from
+    # which a small angle would have lost its digits.
+    product = y.reshape(-1, y.shape[-1]).T @ x.reshape(-1, x.shape[-1])
+    cosine = float(np.linalg.svd(product, compute_uv=False).sum())
+    if 1 - cosine > CANCELLED:
+        return angle(math.sqrt(2 - 2 * cosine), math.sqrt(2 + 2 * cosine), scale)
     rows_x, rows_y = _superpose(x, y)
     return angle(float(np.linalg.norm(rows_x - rows_y)), float(np.linalg.norm(rows_x + rows_y)), scale)
 
