@@ -109,16 +109,24 @@ def stopping(**settings) -> EarlyStopping:
     return EarlyStopping(**{"monitor": "val_loss", "min_delta": 1e9, "patience": 2, **settings})  # nothing is better
 
 
+class Kept(pl.Callback):
+    """Keeps the weights with which training ended."""
+
+    def on_train_end(self, trainer, pl_module):
+        self.weights = {name: value.clone() for name, value in pl_module.model.state_dict().items()}
+
+
 def test_a_run_that_stops_early_is_stored_with_its_last_state(tmp_path: Path) -> None:
     spec = spec_of(epochs=30, checkpoint_every=5)
     spec = replace(spec, callbacks=[stopping()])
-    run, status = obtain(spec, RunStore(tmp_path))
+    kept = Kept()
+    run, status = obtain(spec, RunStore(tmp_path), observers=[kept])
     assert status == "trained"
     assert run.epochs == [0, 3]
     assert run.history["step"].tolist() == [0, 6]
     assert run.history[["val_loss", "accuracy"]].notna().all().all()
     for name, value in run.weights(3).items():
-        torch.testing.assert_close(value, spec.network.model.state_dict()[name], rtol=0, atol=0)
+        torch.testing.assert_close(value, kept.weights[name], rtol=0, atol=0)
     pd.testing.assert_frame_equal(RunStore(tmp_path).open(run.key).history, run.history)
 
 
@@ -128,3 +136,11 @@ def test_patience_starts_afresh_in_each_phase(tmp_path: Path) -> None:
     run, _ = obtain(spec, RunStore(tmp_path))
     assert run.history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
     assert run.epochs == list(range(7))
+
+
+def test_a_spec_can_be_trained_again_elsewhere(tmp_path: Path) -> None:
+    spec = spec_of(0, epochs=2)
+    first, second = (obtain(spec, RunStore(tmp_path / name))[0] for name in ("here", "there"))
+    pd.testing.assert_frame_equal(first.history, second.history)
+    for name, value in first.weights(2).items():
+        torch.testing.assert_close(value, second.weights(2)[name], rtol=0, atol=0)

