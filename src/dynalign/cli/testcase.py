@@ -20,12 +20,11 @@ from dynalign.cli.leaderboard import summarise
 from dynalign.cli.schema import completed, config_files
 from dynalign.cli.terminal import console
 from dynalign.errors import DynalignError, suggestion
-from dynalign.identity import code_key, describe
+from dynalign.identity import describe
 from dynalign.metrics import Metric
 from dynalign.results import Result, to_plain
 from dynalign.store import RunStore, read_json, write_atomically, write_json
 from dynalign.testcases import (
-    DECIDING,
     Cell,
     LostError,
     Measured,
@@ -33,6 +32,7 @@ from dynalign.testcases import (
     TestCase,
     as_rows,
     judge,
+    measured_file,
     workers,
 )
 
@@ -60,17 +60,8 @@ class Job:
 
     def measurement(self, metric: str, case: str) -> Path:
         """Return the file for what a metric measures on a case, named after everything that determines it."""
-        measuring = self.metrics[metric]
-        return self.store.file(
-            {
-                "kind": "testcase",
-                "metric": describe(measuring, measuring.settings),
-                "testcase": self.plain["testcase"][case],
-                "simulation": self.plain["simulation"],
-                "seed": self.seed,
-                "code": code_key(measuring, self.cases[case], rooms=DECIDING),
-            }
-        )
+        about = {"settings": self.plain["testcase"][case], "simulation": self.plain["simulation"]}
+        return measured_file(self.store, self.metrics[metric], self.cases[case], self.seed, **about)
 
 
 def build_job(config: DictConfig, settings: Any) -> Job:

@@ -12,16 +12,16 @@ import pandas as pd
 
 from dynalign import statistics
 from dynalign.errors import DynalignError
-from dynalign.identity import code_key, describe
+from dynalign.identity import describe
 from dynalign.metrics import CKA, DSA, Metric, Procrustes
 from dynalign.statistics import Array, Estimate
 from dynalign.store import RunStore, read_json, write_json
 from dynalign.studies.base import Claim, Judged, Marks, part_of
 from dynalign.studies.verdict import Part
-from dynalign.testcases import DECIDING, Composition, Families, LostError, Measured, Noise, Simulation, TestCase
+from dynalign.testcases import Composition, Families, LostError, Measured, Noise, Simulation, TestCase
 from dynalign.testcases.base import complete, means_by_level, resampled, values_of
 from dynalign.testcases.families import FRESH, MATCHED, family_of
-from dynalign.testcases.measure import as_rows, measure_material
+from dynalign.testcases.measure import as_rows, measure_material, measured_file
 from dynalign.testcases.noise import NOISE
 
 FAMILIES = Claim(
@@ -110,16 +110,8 @@ class Attractors:
 
     def _measured(self, case: TestCase, name: str, seed: int, store: RunStore) -> Measured:
         metric = self.metrics[name]
-        path = store.file(
-            {
-                "kind": "claim",
-                "metric": describe(metric, metric.settings),
-                "case": describe(case, vars(case)),
-                "simulation": asdict(self.simulation),
-                "seed": seed,
-                "code": code_key(metric, case, rooms=DECIDING),
-            }
-        )
+        about = {"settings": describe(case, vars(case)), "simulation": asdict(self.simulation)}
+        path = measured_file(store, metric, case, seed, **about)
         stored = read_json(path)
         if stored is not None:
             return Measured(**stored)

@@ -5,13 +5,12 @@ from dynalign.testcases.composition import Composition
 from dynalign.testcases.families import Families
 from dynalign.testcases.invariances import Invariances
 from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard, judge
-from dynalign.testcases.measure import DECIDING, Measured, as_rows, measure_material
+from dynalign.testcases.measure import Measured, as_rows, measure_material, measured_file
 from dynalign.testcases.noise import Noise
 from dynalign.testcases.simulation import Simulation
 from dynalign.testcases.workers import Workers, workers
 
 __all__ = [
-    "DECIDING",
     "Cell",
     "Comparison",
     "Composition",
@@ -31,5 +30,6 @@ __all__ = [
     "build_leaderboard",
     "judge",
     "measure_material",
+    "measured_file",
     "workers",
 ]

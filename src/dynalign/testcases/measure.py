@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from dynalign.identity import code_key, describe
 from dynalign.metrics import Metric, measure
-from dynalign.testcases.base import Comparison, Material
+from dynalign.store import RunStore
+from dynalign.testcases.base import Comparison, Material, TestCase
 
-DECIDING = ("attractors", "perturbations", "testcases/measure", "testcases/simulation")
+_DECIDING = ("attractors", "perturbations", "testcases/measure", "testcases/simulation")
 """Rooms whose code decides what is measured, besides that of metrics."""
 
 
@@ -41,6 +45,25 @@ class Measured:
     def complete(self) -> bool:
         """Whether every pair has its number; what failed may not fail again, and is worth another try."""
         return all(not row["reason"] for row in self.rows)
+
+
+def measured_file(
+    store: RunStore, metric: Metric, case: TestCase, seed: int, *, settings: Mapping[str, Any], simulation: Any
+) -> Path:
+    """Return the file for what a metric measures on a test case, named after everything that determines it.
+
+    ``settings`` of the case and the ``simulation`` are given in plain numbers, text, lists and mappings.
+    """
+    return store.file(
+        {
+            "kind": "testcase",
+            "metric": describe(metric, metric.settings),
+            "testcase": settings,
+            "simulation": simulation,
+            "seed": seed,
+            "code": code_key(metric, case, rooms=_DECIDING),
+        }
+    )
 
 
 def measure_material(metric: Metric, material: Material) -> Measured:

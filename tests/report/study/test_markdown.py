@@ -50,7 +50,7 @@ def test_the_document_has_every_part_and_network(usual):
     by_group = {(row[0], row[1]): row for row in networks[2:]}
     assert by_group["RNN", "full"][2:6] == ["6", "5/6", "0.900", "0.600"]
     assert by_group["RNN", "untrained"][3] == "–"
-    assert by_group["RNN", "master (pool)"][2] == "3"
+    assert by_group["RNN", "master, pool"][2] == "3"
 
 
 def test_fixed_points_have_a_table_of_their_own(usual):

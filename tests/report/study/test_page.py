@@ -85,7 +85,7 @@ def test_what_is_missing_is_a_dash(bare, tmp_path):
     assert "nan" not in re.sub("[a-z]*nan[a-z]+", "", Page(html).text.lower())
     rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
     (full,) = [re.findall(r"<td.*?>(.*?)</td>", row) for row in rows if ">full<" in row]
-    assert full == ["full", "0/2", "–", "–", "–"]
+    assert full == ["full", "2", "0/2", "–", "–", "–"]
 
 
 def test_studies_without_claims_and_no_studies_at_all(usual, tmp_path):

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dynalign.report.parts.markdown import escaped, fenced, table
-from dynalign.report.parts.numbers import duration, number
-from dynalign.report.study.results import Studied, learned, model_of, network_counts, point_counts, title_of
-from dynalign.report.study.texts import READING, outcome_of, shown
-from dynalign.studies import POOL
+from dynalign.report.parts.numbers import duration
+from dynalign.report.study.results import Studied
+from dynalign.report.study.texts import (
+    NETWORK_HEADS,
+    POINT_HEADS,
+    READING,
+    how_many_learned,
+    network_rows,
+    outcome_of,
+    point_rows,
+    shown,
+)
 
 
 def claims_markdown(studies: Sequence[Studied], *, meta: Mapping[str, str], seconds: float) -> str:
@@ -74,42 +82,14 @@ def _document(studies: Sequence[Studied], meta: Mapping[str, str], seconds: floa
 
 
 def _points(studied: Studied) -> Iterator[str]:
-    counts = point_counts(studied.points)
-    if not counts:
-        return
-    yield "Stable fixed points under the constant input of the delay, from the networks' equations:"
-    heads = ["model", "group", "networks", "two or more", "one", "none", "slowest mode (median)"]
-    rows = [
-        [
-            model_of(row.model),
-            "master (pool)" if row.group == POOL else escaped(title_of(row.group)),
-            *(str(count) for count in (row.networks, row.several, row.one, row.none)),
-            duration(row.time_constant / 1000),
-        ]
-        for row in counts
-    ]
-    yield table(heads, rows, left=2)
+    rows = point_rows(studied)
+    if rows:
+        yield "Stable fixed points under the constant input of the delay, from the networks' equations:"
+        yield table(POINT_HEADS, [list(map(escaped, row)) for row in rows], left=2)
 
 
 def _networks(studied: Studied, *, titled: bool) -> Iterator[str]:
     if titled:
         yield f"### {escaped(studied.title)}"
-    heads = ["model", "group", "networks", "learned", "median accuracy", "least", "epochs (median)"]
-    rows = [
-        [
-            model_of(row.model),
-            "master (pool)" if row.group == POOL else escaped(title_of(row.group)),
-            str(row.networks),
-            "–" if row.group == "untrained" else f"{row.learned}/{row.networks}",
-            number(row.median),
-            number(row.least),
-            row.usual_epochs,
-        ]
-        for row in network_counts(studied.networks)
-    ]
-    count, total = learned(studied)
-    yield table(heads, rows, left=2)
-    yield (
-        f"{count} of {total} trained networks reach {100 * studied.gate:.0f} % of the "
-        "ideal observer's accuracy on the whole task."
-    )
+    yield table(NETWORK_HEADS, [list(map(escaped, row)) for row in network_rows(studied)], left=2)
+    yield escaped(how_many_learned(studied))

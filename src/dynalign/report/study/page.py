@@ -8,13 +8,20 @@ from typing import Any
 
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.metrics import guides
-from dynalign.report.parts.numbers import counted, duration, number
 from dynalign.report.parts.page import Pieces, write_page
 from dynalign.report.parts.problems import Written
 from dynalign.report.study.figures import study_draws
-from dynalign.report.study.results import Studied, learned, model_of, network_counts, point_counts, title_of
-from dynalign.report.study.texts import READING, outcome_of, shown
-from dynalign.studies import POOL
+from dynalign.report.study.results import Studied
+from dynalign.report.study.texts import (
+    NETWORK_HEADS,
+    POINT_HEADS,
+    READING,
+    how_many_learned,
+    network_rows,
+    outcome_of,
+    point_rows,
+    shown,
+)
 
 
 def write_studies(
@@ -54,6 +61,8 @@ def write_studies(
             {"shown": each, "main": [outcome_of(each.claim.number, studied) for studied in studies]} for each in claims
         ],
         reading=READING,
+        network_heads=NETWORK_HEADS,
+        point_heads=POINT_HEADS,
         studies=[_study(pieces, studied, titled=len(studies) > 1) for studied in studies],
         guide=guides(described),
         failures=failures,
@@ -70,31 +79,11 @@ def _numbers(studies: Sequence[Studied]) -> list[tuple[str, str]]:
 
 
 def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
-    count, total = learned(studied)
     return {
         "title": studied.title if titled else "",
-        "says": f"{count} of {counted(total, 'trained network')} reach {100 * studied.gate:.0f} % of the ideal "
-        "observer's accuracy on the whole task; the others are counted and kept.",
-        "networks": [
-            (
-                model_of(row.model),
-                "master, pool" if row.group == POOL else title_of(row.group),
-                "–" if row.group == "untrained" else f"{row.learned}/{row.networks}",
-                number(row.median),
-                number(row.least),
-                row.usual_epochs,
-            )
-            for row in network_counts(studied.networks)
-        ],
-        "points": [
-            (
-                model_of(row.model),
-                "master, pool" if row.group == POOL else title_of(row.group),
-                *(str(count) for count in (row.networks, row.several, row.one, row.none)),
-                duration(row.time_constant / 1000),
-            )
-            for row in point_counts(studied.points)
-        ],
+        "says": how_many_learned(studied),
+        "networks": network_rows(studied),
+        "points": point_rows(studied),
         "figures": [
             (each.title, each.about, pieces.picture(f"The figure {name}", each.draw))
             for name, each in study_draws(studied).items()

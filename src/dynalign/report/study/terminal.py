@@ -13,8 +13,8 @@ from rich.text import Text
 
 from dynalign.report.parts.failure import Failure, print_ending
 from dynalign.report.parts.numbers import number
-from dynalign.report.study.results import Studied, learned, mean_to_pool, model_of, network_counts, title_of
-from dynalign.report.study.texts import outcome_of, shown
+from dynalign.report.study.results import Studied, learned, mean_to_pool, model_of, network_counts
+from dynalign.report.study.texts import group_name, outcome_of, shown
 from dynalign.studies import POOL
 
 _COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
@@ -60,8 +60,8 @@ def _groups(studied: Studied) -> Table:
             count = counts[model, group]
             share = "" if group == "untrained" else f"{count.learned}/{count.networks}"
             means = [mean_to_pool(studied.rows, column, model, group)[0] for column in studied.columns]
-            name = "master, pool" if group == POOL else title_of(group)
-            table.add_row(Text(model_of(model)), Text(name), share, number(count.median), *map(number, means))
+            names = Text(model_of(model)), Text(group_name(group))
+            table.add_row(*names, share, number(count.median), *map(number, means))
     return table
 
 

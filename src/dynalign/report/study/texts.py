@@ -1,4 +1,4 @@
-"""What is said of claims, wherever it is shown: their parts as rows, with the numbers of every protocol."""
+"""What is said of claims and networks, wherever it is shown, as rows of text: the numbers of every protocol."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dynalign.report.parts.numbers import UNKNOWN, number
-from dynalign.report.study.results import Studied
+from dynalign.report.parts.numbers import UNKNOWN, counted, duration, number
+from dynalign.report.study.results import Studied, learned, model_of, network_counts, point_counts, title_of
 from dynalign.studies import CLAIMS as ATTRACTORS
-from dynalign.studies import AfterLearning, Claim, Mamba, OverLearning
+from dynalign.studies import POOL, AfterLearning, Claim, Mamba, OverLearning
 from dynalign.studies.judging import EVERY, GATED
 
 CLAIMS: Sequence[Claim] = (*ATTRACTORS, *AfterLearning.claims, *OverLearning.claims, *Mamba.claims)
@@ -24,6 +24,9 @@ READING = (
     "Intervals resample the seeds of networks and the masters of the pool together (bootstrap-t in a crossed design); "
     "p flips the signs of the seeds' contrasts, each a mean over the pool.",
 )
+
+NETWORK_HEADS = ("model", "group", "networks", "learned", "median accuracy", "least", "epochs (median)")
+POINT_HEADS = ("model", "group", "networks", "two or more", "one", "none", "slowest mode (median)")
 
 
 @dataclass(frozen=True)
@@ -107,3 +110,46 @@ def _wanted(region: Sequence[float | None]) -> str:
     if low is None:
         return f"< {high:g}"
     return f"> {low:g}" if high is None else f"{low:g} to {high:g}"
+
+
+def group_name(group: str) -> str:
+    """Return what a group is called in tables."""
+    return "master, pool" if group == POOL else title_of(group)
+
+
+def how_many_learned(studied: Studied) -> str:
+    """Say how many networks can do the task."""
+    count, total = learned(studied)
+    return (
+        f"{count} of {counted(total, 'trained network')} reach {100 * studied.gate:.0f} % of the ideal observer's "
+        "accuracy on the whole task; the others are counted and kept."
+    )
+
+
+def network_rows(studied: Studied) -> list[list[str]]:
+    """Return a row for every group, under ``NETWORK_HEADS``."""
+    return [
+        [
+            model_of(row.model),
+            group_name(row.group),
+            str(row.networks),
+            "–" if row.group == "untrained" else f"{row.learned}/{row.networks}",
+            number(row.median),
+            number(row.least),
+            row.usual_epochs,
+        ]
+        for row in network_counts(studied.networks)
+    ]
+
+
+def point_rows(studied: Studied) -> list[list[str]]:
+    """Return a row for every group whose fixed points were searched, under ``POINT_HEADS``."""
+    return [
+        [
+            model_of(row.model),
+            group_name(row.group),
+            *(str(count) for count in (row.networks, row.several, row.one, row.none)),
+            duration(row.time_constant / 1000),
+        ]
+        for row in point_counts(studied.points)
+    ]
