@@ -19,6 +19,7 @@ FLOORS = {
     "perturbations": 1,
     "attractors": 1,
     "statistics": 1,
+    "processes": 1,
     "inference": 2,
     "store": 2,
     "networks": 2,

@@ -49,7 +49,7 @@ class Threads(CKA):
 
 @pytest.fixture
 def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
-    monkeypatch.setattr(sys.modules[Workers.__module__], "_processors", lambda: 1)
+    monkeypatch.setattr(sys.modules[Workers.__module__], "cores", lambda: 1)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(variable, "2")
     started = Workers()

@@ -137,7 +137,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     pairs = [pair for study in job.studies for pair in study.pairs(population)]
     with _bar() as bar:
         report = reporter(bar)
-        rows = compare(pairs, list(job.columns.values()), population, job.store, progress=report)
+        rows = compare(pairs, list(job.columns.values()), population, job.store, workers=job.workers, progress=report)
         known = job.attractors.measure(job.store, report) if job.attractors is not None else None
         searched = [member for member in population.runs if member.model in job.plain["fixed_points"]]
         points = fixed_point_table(population, searched, job.store, progress=report)

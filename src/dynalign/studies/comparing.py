@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,36 +12,14 @@ import pandas as pd
 from dynalign.dynamics import initial_recurrence, no_recurrence, shuffled_recurrence
 from dynalign.errors import DynalignError
 from dynalign.identity import key_of
-from dynalign.metrics import Distance, Metric
 from dynalign.networks import build_network
-from dynalign.representations import Representation, System
 from dynalign.store import Run, RunStore, Weights
-from dynalign.studies.measuring import Seen, measure_seen
+from dynalign.studies.blocks import Column, measure_blocks
 from dynalign.studies.population import POOL, Look, Population
 
 TRAINED, SPLIT, CONTROL = "trained", "split half", "control"
 """Parts of a comparison: trained networks with each other; masters with themselves on other trials; controls."""
 CONTROLS = ("no recurrence", "shuffled recurrence", "initial recurrence")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One way to measure: a metric, and what it is shown of a network.
-
-    Attributes
-    ----------
-    name : str
-        In tables and files.
-    title : str
-        Above a column.
-    metric : Metric
-    representation : Representation
-    """
-
-    name: str
-    title: str
-    metric: Metric
-    representation: Representation
 
 
 class Pair(NamedTuple):
@@ -84,12 +62,15 @@ def compare(
     population: Population,
     store: RunStore,
     *,
+    workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Return how far networks are apart: a row per pair and column, each pair measured once and kept in the store.
 
     Parameters
     ----------
+    workers : int, optional
+        Processes that measure many pairs side by side; as many as there are cores, if not given.
     progress : callable, optional
         Called with (a column's title, pairs done, pairs in all) while something is measured.
 
@@ -105,28 +86,22 @@ def compare(
         return pd.DataFrame(columns=_COLUMNS)
     measured = list(dict.fromkeys((pair.first, pair.second) for pair in asked))
     labels = {look: _labels(look, population) for pair in measured for look in pair}
-    parts = []
-    recorded: dict[Any, Any] = {}
-    for column in columns:
-        found: dict[tuple[Look, Look], Distance] = {}
-        for models, some in _by_models(measured).items():
-            seen = {look: _seen(look, column.representation, population, recorded) for pair in some for look in pair}
-            report = None if progress is None else _for(progress, f"{column.title}, {models}")
-            found |= zip(some, measure_seen(column.metric, seen, some, store, progress=report), strict=True)
-        rows = [
-            {
-                "column": column.name,
-                "part": pair.part,
-                "x": pair.x,
-                **labels[pair.first],
-                **{f"other_{name}": value for name, value in labels[pair.second].items()},
-                "dissimilarity": found[pair.first, pair.second].value,
-                "reason": found[pair.first, pair.second].reason,
-            }
-            for pair in asked
-        ]
-        parts.append(pd.DataFrame(rows))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    runs = {look: _run_of(look, population) for pair in measured for look in pair}
+    found = measure_blocks(columns, _by_models(measured), runs, store, workers=workers, progress=progress)
+    rows = [
+        {
+            "column": column.name,
+            "part": pair.part,
+            "x": pair.x,
+            **labels[pair.first],
+            **{f"other_{name}": value for name, value in labels[pair.second].items()},
+            "dissimilarity": found[column.name][pair.first, pair.second].value,
+            "reason": found[column.name][pair.first, pair.second].reason,
+        }
+        for column in columns
+        for pair in asked
+    ]
+    return pd.DataFrame(rows)
 
 
 _OF_EACH = ("model", "group", "seed", "epoch", "control", "accuracy")
@@ -136,7 +111,7 @@ _COLUMNS = [
 
 
 def _by_models(pairs: Sequence[tuple[Look, Look]]) -> dict[str, list[tuple[Look, Look]]]:
-    """Return pairs by their models, so that not all states of all models are in memory at once."""
+    """Return pairs by their models."""
     found: dict[str, list[tuple[Look, Look]]] = {}
     for first, second in pairs:
         found.setdefault(" and ".join(sorted({first.member.model, second.member.model})), []).append((first, second))
@@ -155,30 +130,9 @@ def _labels(look: Look, population: Population) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Recorded(Seen):
-    """A network whose states are recorded once, for all columns that look at it in the same way."""
-
-    recorded: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    def shown(self, metric: Metric) -> System:
-        key = (key_of(self.identity), metric.needs_inputs)
-        if key not in self.recorded:
-            self.recorded[key] = super().shown(metric)
-        shown: System = self.recorded[key]
-        return shown
-
-
-def _seen(look: Look, representation: Representation, population: Population, recorded: dict[Any, Any]) -> Seen:
+def _run_of(look: Look, population: Population) -> Run:
     run = population.runs[look.member]
-    if look.control:
-        run = Controlled.of(run, look.control)
-    see = replace(representation, seed=representation.seed + look.probe)
-    return _Recorded(run, look.epoch, see, recorded=recorded)
-
-
-def _for(progress: Callable[[str, int, int], None], title: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(title, done, total)
+    return Controlled.of(run, look.control) if look.control else run
 
 
 class MissingError(DynalignError):

@@ -63,8 +63,7 @@ def measure_seen(
     progress : callable, optional
         Called with (pairs done, pairs in all) while something is measured.
     """
-    group = {"metric": describe(metric, metric.settings), "code": code_key(metric, rooms=_ROOMS)}
-    keys = [key_of({"first": seen[a].identity, "second": seen[b].identity}) for a, b in pairs]
+    group, keys = _group(metric), _keys(seen, pairs)
     stored = store.measured(group)
     results: dict[int, Distance] = {}
     for place, (pair, key) in enumerate(zip(pairs, keys, strict=True)):
@@ -86,3 +85,18 @@ def measure_seen(
         results |= dict(zip(missing, new, strict=True))
     store.add_measured(group, {key: results[place][:2] for place, key in enumerate(keys)})
     return [results[place] for place in range(len(pairs))]
+
+
+def all_measured(
+    metric: Metric, seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]], store: RunStore
+) -> bool:
+    """Return whether the store knows all of what ``measure_seen`` would measure."""
+    return store.measured(_group(metric)).keys() >= set(_keys(seen, pairs))
+
+
+def _group(metric: Metric) -> dict[str, Any]:
+    return {"metric": describe(metric, metric.settings), "code": code_key(metric, rooms=_ROOMS)}
+
+
+def _keys(seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]]) -> list[str]:
+    return [key_of({"first": seen[a].identity, "second": seen[b].identity}) for a, b in pairs]

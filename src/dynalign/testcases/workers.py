@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import atexit
 import functools
-import multiprocessing
-import os
 import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
-import torch
-from pebble import ProcessExpired, ProcessPool
-from threadpoolctl import threadpool_limits
+from pebble import ProcessExpired
 
 from dynalign.metrics import Metric
+from dynalign.processes import cores, started
 from dynalign.testcases.base import Material
 from dynalign.testcases.measure import Measured, measure_material
 
@@ -24,11 +21,7 @@ class Workers:
     """As many processes as there are processors, each on one thread, and each replaced when it ends."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPool(
-            max_workers=_processors(),
-            initializer=_one_thread,
-            context=multiprocessing.get_context("spawn"),  # a fork would inherit torch's threads, and lock
-        )
+        self._pool = started(cores())
 
     def measure(
         self, tasks: Sequence[tuple[Metric, Material]], *, limit: float
@@ -60,9 +53,9 @@ class Workers:
 @functools.cache
 def workers() -> Workers:
     """Return the processes of this program; they start when first asked for, and end with it."""
-    started = Workers()
-    atexit.register(started.stop)
-    return started
+    these = Workers()
+    atexit.register(these.stop)
+    return these
 
 
 def _outcome(future: Future[Measured], limit: float) -> Measured | str:
@@ -79,13 +72,3 @@ def _outcome(future: Future[Measured], limit: float) -> Measured | str:
 def _unpack_and_measure(metric: bytes, material: bytes) -> Measured:
     """Measure a task; it is unpacked here, so that what goes wrong with it is an error of this task alone."""
     return measure_material(pickle.loads(metric), pickle.loads(material))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _one_thread() -> None:
-    """Keep the processes out of each other's way, and the numbers the same on any number of processors."""
-    torch.set_num_threads(1)
-    threadpool_limits(1)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import os
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import torch
-
 from dynalign.metrics.pairwise import reason_of
+from dynalign.processes import cores, one_thread
 from dynalign.store import RunStore
 from dynalign.training.runs import RunSpec
 
@@ -72,7 +70,7 @@ def train_many(
                 else:
                     ended(spec, f"The run that it goes on from failed: {reason}")
         # A killed process takes its pool with it: whose fault it was shows when each is tried alone.
-        count = workers or _cores()
+        count = workers or cores()
         for spec in _side_by_side(in_jobs(ready, store, count), store, count, ended):
             for _ in _side_by_side([[spec]], store, 1, ended):
                 ended(spec, "The process that trained it was killed, perhaps for want of memory.")
@@ -108,8 +106,7 @@ def _side_by_side(
     pool = ProcessPoolExecutor(
         min(len(jobs), workers),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(1,),
+        initializer=one_thread,
     )
     lost: list[RunSpec] = []
     try:
@@ -177,15 +174,11 @@ def cost(specs: Iterable[RunSpec], store: RunStore, *, workers: int | None = Non
         spec.training.epochs * spec.training.batches(spec.phases[-1]) * mean.get(_model(spec), max(mean.values()))
         for spec in learning
     )
-    return Cost(len(every), len(missing), most, seconds / (workers or _cores()))
+    return Cost(len(every), len(missing), most, seconds / (workers or cores()))
 
 
 def _model(spec: RunSpec) -> str:
     return type(spec.network.model).__name__
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _train(job: bytes, root: Path) -> dict[str, str]:

@@ -1,0 +1,91 @@
+"""Many pairs, in blocks and in processes: the same numbers, and no block lost for the sake of another."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any, ClassVar
+
+import pytest
+from tests.runs import run_of
+
+from dynalign.metrics import CKA, Procrustes
+from dynalign.representations import Representation
+from dynalign.store import Run, RunStore
+from dynalign.studies import Column, Look, Member
+from dynalign.studies import blocks as module
+from dynalign.studies.blocks import measure_blocks
+
+SEE = Representation(trials=10, rule="basic", components=4)
+COLUMNS = [Column("cka", "CKA", CKA(), SEE), Column("procrustes", "Procrustes", Procrustes(), SEE)]
+
+
+@dataclass(frozen=True)
+class Dying(CKA):
+    """Takes its process with it where it sees the first network."""
+
+    name: ClassVar[str] = "dying"
+
+    def prepare(self, x: Any, *, where: str = "x") -> Any:
+        if "seed=0" in where:
+            os._exit(7)
+        return super().prepare(x, where=where)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
+    return RunStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def runs(store: RunStore) -> dict[Look, Run]:
+    found = {seed: run_of(store, seed) for seed in range(3)}
+    return {Look(Member("rnn", "master", seed), epoch): run for seed, run in found.items() for epoch in run.epochs}
+
+
+@pytest.fixture(scope="module")
+def pairs(runs: dict[Look, Run]) -> list[tuple[Look, Look]]:
+    return list(combinations_with_replacement(sorted(runs), 2))
+
+
+def test_the_same_numbers_however_pairs_are_cut(runs, pairs, store, tmp_path, monkeypatch) -> None:
+    whole = measure_blocks(COLUMNS, {"rnn": pairs}, runs, store)
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(module, "_MOST", 10)
+    cut = measure_blocks(
+        COLUMNS, {"rnn": pairs}, runs, RunStore(tmp_path), progress=lambda *what: told.append(what), workers=1
+    )
+    for name, numbers in whole.items():
+        assert list(cut[name]) == pairs
+        for pair in pairs:
+            assert cut[name][pair].value == pytest.approx(numbers[pair].value, abs=1e-9)
+    for title in ("CKA, rnn", "Procrustes, rnn"):
+        counts = [done for what, done, _ in told if what == title]
+        assert counts == sorted(counts)
+        assert counts[-1] == len(pairs) == {total for what, _, total in told if what == title}.pop()
+
+
+@pytest.mark.slow
+def test_processes_measure_the_same_and_keep_it(runs, pairs, store, tmp_path, monkeypatch) -> None:
+    whole = measure_blocks(COLUMNS, {"rnn": pairs}, runs, store)
+    monkeypatch.setattr(module, "_MOST", 20)
+    monkeypatch.setattr(module, "_FEW", 0)
+    side_by_side = measure_blocks(COLUMNS, {"rnn": pairs}, runs, RunStore(tmp_path), workers=2)
+    monkeypatch.setattr(module, "started", None)  # nothing may be started
+    again = measure_blocks(COLUMNS, {"rnn": pairs}, runs, RunStore(tmp_path), workers=2)
+    for name, numbers in whole.items():
+        for pair in pairs:
+            assert side_by_side[name][pair].value == pytest.approx(numbers[pair].value, abs=1e-9)
+            assert again[name][pair].value == side_by_side[name][pair].value
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_costs_its_block(runs, pairs, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_FEW", 0)
+    first = [pair for pair in pairs if any(look.member.seed == 0 for look in pair)]
+    others = [pair for pair in pairs if pair not in first]
+    column = Column("dying", "Dying", Dying(), SEE)
+    found = measure_blocks([column], {"a": first, "b": others}, runs, RunStore(tmp_path), workers=2)["dying"]
+    assert all("died (exit code 7)" in found[pair].reason for pair in first)
+    assert all(found[pair].reason == "" and found[pair].value >= 0 for pair in others)
