@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 
+import scipy.linalg  # noqa: F401  # one_thread limits what is loaded by then
 import torch
 from pebble import ProcessPool
 from threadpoolctl import threadpool_limits
