@@ -305,7 +305,7 @@ def _project(states: States, fitted_on: Sequence[States], components: int) -> St
     mean = rows.mean(axis=0)
     rows -= mean
     _, axes = np.linalg.eigh(rows.T @ rows)
-    leading = axes[:, ::-1][:, :components]
+    leading = np.ascontiguousarray(axes[:, ::-1][:, :components])  # products with a reversed view are not left to BLAS
     # In the precision of the states, by which a metric knows what is signal and what is rounding.
     projected: States = ((states.astype(np.float64) - mean) @ leading).astype(states.dtype)
     return projected

@@ -127,7 +127,7 @@ def _together(
     """Yield each block with its numbers as they come; a process that dies costs its block."""
     pool = started(workers)
     try:
-        # Networks that take long to record come last by name; first begun, they leave no process idle at the end.
+        # The models that studies name last take longest to record; begun first, they leave no process idle at the end.
         tasks: dict[Future[dict[str, list[Distance]]], Block] = {
             # As bytes, unpacked there: a metric that is not known there is an error of its task, not of the process.
             pool.schedule(_in_process, args=[pickle.dumps((block, columns)), store.root]): block

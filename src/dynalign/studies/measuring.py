@@ -99,4 +99,5 @@ def _group(metric: Metric) -> dict[str, Any]:
 
 
 def _keys(seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]]) -> list[str]:
-    return [key_of({"first": seen[a].identity, "second": seen[b].identity}) for a, b in pairs]
+    identities = {name: each.identity for name, each in seen.items()}
+    return [key_of({"first": identities[a], "second": identities[b]}) for a, b in pairs]
