@@ -7,7 +7,7 @@ import os
 
 import scipy.linalg  # noqa: F401  # one_thread limits what is loaded by then
 import torch
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
 
@@ -23,6 +23,11 @@ def started(workers: int) -> ProcessPool:
         initializer=one_thread,
         context=multiprocessing.get_context("spawn"),  # a fork would inherit torch's threads, and lock
     )
+
+
+def how_it_died(error: ProcessExpired) -> str:
+    """Say what became of a task's process."""
+    return f"its process died (exit code {error.exitcode})"
 
 
 def one_thread() -> None:

@@ -16,10 +16,10 @@ from dynalign.errors import DynalignError
 from dynalign.identity import key_of
 from dynalign.metrics import Distance, Metric
 from dynalign.metrics.pairwise import reason_of
-from dynalign.processes import cores, started
+from dynalign.processes import cores, how_it_died, started
 from dynalign.representations import Representation, System
 from dynalign.store import Run, RunStore
-from dynalign.studies.measuring import Seen, all_measured, measure_seen
+from dynalign.studies.measuring import Seen, measure_seen, stored_seen
 from dynalign.studies.population import Look
 
 _MOST = 1000
@@ -82,17 +82,19 @@ def measure_blocks(
     missing: list[Block] = []
     for models, some in pairs.items():
         for block in _blocks(models, some, runs):
-            if all(all_measured(each.metric, _seen(block, each, {}), block.pairs, store) for each in columns):
-                _keep(found, block, _measured(block, columns, store))
-            else:
+            numbers = _stored(block, columns, store)
+            if numbers is None:
                 missing.append(block)
+            else:
+                _keep(found, block, numbers)
     totals: dict[str, int] = {}
     for block in missing:
         totals[block.models] = totals.get(block.models, 0) + len(block.pairs)
     done = dict.fromkeys(totals, 0)
     count = min(workers or cores(), len(missing))
     alone = count < 2 or sum(totals.values()) <= _FEW
-    for block, numbers in _alone(missing, columns, store) if alone else _together(missing, columns, store, count):
+    here = ((block, _measured(block, columns, store)) for block in missing)
+    for block, numbers in here if alone else _together(missing, columns, store, count):
         _keep(found, block, numbers)
         done[block.models] += len(block.pairs)
         if progress is not None:
@@ -112,13 +114,6 @@ def _blocks(models: str, pairs: Sequence[tuple[Look, Look]], runs: Mapping[Look,
 def _keep(found: Found, block: Block, numbers: Mapping[str, Sequence[Distance]]) -> None:
     for name, distances in numbers.items():
         found[name] |= zip(block.pairs, distances, strict=True)
-
-
-def _alone(
-    blocks: Sequence[Block], columns: Sequence[Column], store: RunStore
-) -> Iterator[tuple[Block, dict[str, list[Distance]]]]:
-    for block in blocks:
-        yield block, _measured(block, columns, store)
 
 
 def _together(
@@ -149,12 +144,23 @@ def _together(
 
 
 def _why(error: Exception) -> str:
-    return f"its process died (exit code {error.exitcode})" if isinstance(error, ProcessExpired) else reason_of(error)
+    return how_it_died(error) if isinstance(error, ProcessExpired) else reason_of(error)
 
 
 def _in_process(task: bytes, root: Path) -> dict[str, list[Distance]]:
     block, columns = pickle.loads(task)
     return _measured(block, columns, RunStore(root))
+
+
+def _stored(block: Block, columns: Sequence[Column], store: RunStore) -> dict[str, list[Distance]] | None:
+    """Return the numbers of a block, if the store knows all of them."""
+    numbers = {}
+    for column in columns:
+        known = stored_seen(column.metric, _seen(block, column, {}), block.pairs, store)
+        if known is None:
+            return None
+        numbers[column.name] = known
+    return numbers
 
 
 def _measured(block: Block, columns: Sequence[Column], store: RunStore) -> dict[str, list[Distance]]:

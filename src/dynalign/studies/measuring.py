@@ -87,11 +87,12 @@ def measure_seen(
     return [results[place] for place in range(len(pairs))]
 
 
-def all_measured(
+def stored_seen(
     metric: Metric, seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]], store: RunStore
-) -> bool:
-    """Return whether the store knows all of what ``measure_seen`` would measure."""
-    return store.measured(_group(metric)).keys() >= set(_keys(seen, pairs))
+) -> list[Distance] | None:
+    """Return what ``measure_seen`` would, if the store knows all of it; or else None."""
+    stored, keys = store.measured(_group(metric)), _keys(seen, pairs)
+    return [Distance(*stored[key]) for key in keys] if stored.keys() >= set(keys) else None
 
 
 def _group(metric: Metric) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from pebble import ProcessExpired
 
 from dynalign.metrics import Metric
-from dynalign.processes import cores, started
+from dynalign.processes import cores, how_it_died, started
 from dynalign.testcases.base import Material
 from dynalign.testcases.measure import Measured, measure_material
 
@@ -64,7 +64,7 @@ def _outcome(future: Future[Measured], limit: float) -> Measured | str:
     except FutureTimeoutError:
         return f"took longer than {limit:g} s"
     except ProcessExpired as error:
-        return f"its process died (exit code {error.exitcode})"
+        return how_it_died(error)
     except Exception as error:  # what a metric of someone else raised while it was unpacked
         return f"{type(error).__name__}: {error}"
 
