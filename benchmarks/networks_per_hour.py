@@ -95,8 +95,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="epochs of each (default 3)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--repeats", type=int, default=2, help="the shortest of so many counts (default 2)")
+    parser.add_argument("--devices", type=lambda text: text.split(","), help="cpu, gpu or cpu,gpu (default: all)")
     arguments = parser.parse_intermixed_args()
-    for accelerator in ("cpu", "gpu") if torch.cuda.is_available() else ("cpu",):
+    for accelerator in arguments.devices or (["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"]):
         fixed = [f"trainer.accelerator={accelerator}", "trainer.learned=null", "trainer.gate=null"]
 
         def specs(seeds: int, epochs: int, fixed: list[str] = fixed) -> list[RunSpec]:

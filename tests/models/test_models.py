@@ -350,3 +350,16 @@ def test_fused_kernel_agrees_with_plain_pytorch() -> None:
         output.square().sum().backward()
     for a, b in zip(fused.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_the_block_is_that_of_mamba_ssm() -> None:
+    mamba_ssm = pytest.importorskip("mamba_ssm")
+    ours = make(Mamba).blocks[0].mixer.cuda()
+    E, N = ours.A_log.shape
+    theirs = mamba_ssm.Mamba(d_model=E // 2, d_state=N, expand=2, d_conv=4).cuda()
+    theirs.load_state_dict(ours.state_dict())
+    x = randn(4, 50, E // 2).cuda()
+    expected = theirs(x)
+    for fused in (False, True):
+        torch.testing.assert_close(ours(x, fused=fused)[0], expected, rtol=1e-4, atol=1e-5)

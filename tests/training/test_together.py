@@ -96,18 +96,24 @@ def both_ways(tmp_path: Path, **settings: object) -> None:
         assert facts[1].seconds > 0
 
 
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=GPU)])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "leaky_relu"])
 @pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("model", [LeakyRNN, LeakyGRU])
-def test_a_stack_computes_what_its_networks_do(model: type, noise: bool, activation: str) -> None:
+def test_a_stack_computes_what_its_networks_do(model: type, noise: bool, activation: str, device: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    models = [model(n_inputs=4, n_actions=3, hidden=6, seed=seed, activation=activation) for seed in range(3)]
+    models = [
+        model(n_inputs=4, n_actions=3, hidden=6, seed=seed, activation=activation).to(device) for seed in range(3)
+    ]
     names = list(models[0].state_dict())
     weights = {name: torch.stack([m.state_dict()[name] for m in models]).requires_grad_() for name in names}
-    inputs = torch.randn(3, 5, 9, 4, generator=generator)
-    states = 0.1 * torch.randn(3, 5, 9, 6, generator=generator) if noise else None
+    inputs = torch.randn(3, 5, 9, 4, generator=generator).to(device)
+    states = 0.1 * torch.randn(3, 5, 9, 6, generator=generator).to(device) if noise else None
     logits = models[0].run_together(weights, inputs, states)
-    into = torch.randn(logits.shape, generator=generator)
+    into = torch.randn(logits.shape, generator=generator).to(device)
     gradients = dict(zip(names, torch.autograd.grad(logits, list(weights.values()), into), strict=True))
     with torch.no_grad():
         torch.testing.assert_close(models[0].run_together(weights, inputs, states), logits)
@@ -262,6 +268,24 @@ def test_what_trains_together(tmp_path: Path) -> None:
     )
     (store.root / f"{one.key}.partial" / "resuming").mkdir(parents=True)
     assert shape_of(one, store) is None
+
+
+@GPU
+@pytest.mark.parametrize("noise", [InputNoise(0.1), RecurrentNoise(0.1)])
+def test_on_a_gpu_each_ends_as_it_would_alone(tmp_path: Path, noise: Perturbation) -> None:
+    both_ways(tmp_path, training=replace(TRAINING, accelerator="gpu"), noise=noise)
+
+
+@GPU
+def test_a_gpu_trains_what_a_processor_does(tmp_path: Path) -> None:
+    runs = []
+    for accelerator in ("cpu", "gpu"):
+        store = RunStore(tmp_path / accelerator)
+        (spec,) = specs_of(seeds=(1,), training=replace(TRAINING, accelerator=accelerator))
+        runs.append(obtain(spec, store)[0])
+    on_cpu, on_gpu = runs
+    for name, value in on_cpu.weights(2).items():
+        torch.testing.assert_close(on_gpu.weights(2)[name], value, rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize(("workers", "sizes"), [(1, [7]), (2, [4, 3]), (3, [3, 2, 2]), (7, [1] * 7), (20, [1] * 7)])

@@ -15,11 +15,15 @@ LEAK = 0.01
 
 
 class Activation(NamedTuple):
-    """A function of the pre-activation and its derivative there; ``leak`` is its slope below a kink at 0, if any."""
+    """A function of the pre-activation and its derivative there; ``leak`` is its slope below a kink at 0, if any.
+
+    ``name`` is that in ``ACTIVATIONS``, if it has one.
+    """
 
     function: Callable[[Tensor], Tensor]
     derivative: Callable[[Tensor], Tensor]
     leak: float | None = None
+    name: str | None = None
 
     def pull_back(self, gradient: Tensor, pre: Tensor) -> None:
         """Write the gradient by the pre-activation in its place, given that by the value; without one more pass."""
@@ -47,10 +51,10 @@ def _slope_of_leaky_relu(pre: Tensor) -> Tensor:
 
 # Named functions, so that a model can be sent to another process.
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(torch.relu, _slope_of_relu, leak=0.0),
-    "softplus": Activation(functional.softplus, torch.sigmoid),
-    "tanh": Activation(torch.tanh, _slope_of_tanh),
-    "leaky_relu": Activation(_leaky_relu, _slope_of_leaky_relu, leak=LEAK),
+    "relu": Activation(torch.relu, _slope_of_relu, leak=0.0, name="relu"),
+    "softplus": Activation(functional.softplus, torch.sigmoid, name="softplus"),
+    "tanh": Activation(torch.tanh, _slope_of_tanh, name="tanh"),
+    "leaky_relu": Activation(_leaky_relu, _slope_of_leaky_relu, leak=LEAK, name="leaky_relu"),
 }
 
 

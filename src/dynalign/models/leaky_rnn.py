@@ -10,8 +10,10 @@ network of arXiv 2410.24070, whose decay is exp(-20/100)).
 from __future__ import annotations
 
 import copy
+import importlib.util
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -21,6 +23,9 @@ from torch.nn import functional
 
 from dynalign.models.activations import Activation, activation, smoothed
 from dynalign.models.base import Init, Output, SequenceModel, initialise, require_positive, seeded
+
+MOST_FUSED = 128
+"""Units of the largest network whose loop runs as one kernel on a GPU: more recurrent weights do not fit in there."""
 
 
 class LeakyRNN(SequenceModel):
@@ -103,9 +108,14 @@ class LeakyRNN(SequenceModel):
 
     def _run(self, inputs: Tensor, state_noise: Tensor | None, return_states: bool) -> Output:  # noqa: ARG002
         drive = self.input(inputs)  # (batch, time, hidden), all steps in one product
-        states = _Recurrence.apply(  # type: ignore[no-untyped-call]
-            drive, self.recurrent.weight, state_noise, self.decay, self._activation
-        )
+        weight = self.recurrent.weight
+        if self._is_fused_on(drive):
+            noise = None if state_noise is None else state_noise.unsqueeze(0)
+            states = self._fused(drive.unsqueeze(0), weight.unsqueeze(0), noise).squeeze(0)
+        else:
+            states = _Recurrence.apply(  # type: ignore[no-untyped-call]
+                drive, weight, state_noise, self.decay, self._activation
+            )
         return Output(self.readout(states), states)
 
     def run_together(
@@ -119,6 +129,10 @@ class LeakyRNN(SequenceModel):
         """Run several networks; see ``SequenceModel.run_together``."""
         into, recurrent, readout = (weights[f"{name}.weight"] for name in ("input", "recurrent", "readout"))
         bias = weights.get("readout.bias", readout.new_zeros(len(readout), self.n_actions))
+        if self._is_fused_on(inputs):
+            flat = torch.baddbmm(weights["input.bias"].unsqueeze(1), inputs.flatten(1, 2), into.mT)
+            states = self._fused(flat.view(*inputs.shape[:3], -1), recurrent, state_noise)
+            return torch.baddbmm(bias.unsqueeze(1), states.flatten(1, 2), readout.mT).view(*inputs.shape[:3], -1)
         # A state has the inputs and a 1 beside it: (state, inputs, 1) to pre-activation, and to logits.
         whole = torch.cat([recurrent.mT, into.mT, weights["input.bias"].unsqueeze(1)], dim=1)
         aside = readout.new_zeros(len(readout), self.n_actions, self.n_inputs)
@@ -128,6 +142,24 @@ class LeakyRNN(SequenceModel):
             whole, out, inputs, state_noise, active, self.decay, self._activation, self._space
         )
         return logits.permute(1, 3, 0, 2)
+
+    def _is_fused_on(self, tensor: Tensor) -> bool:
+        """Return whether the loop runs as a kernel of its own on what is computed with such tensors."""
+        is_known = self._activation.name is not None and tensor.dtype == torch.float32
+        return is_known and tensor.is_cuda and self.n_states <= MOST_FUSED and has_triton()
+
+    def _fused(self, drive: Tensor, weight: Tensor, noise: Tensor | None) -> Tensor:
+        from dynalign.models.fused import recurrence  # only here: Triton is not everywhere
+
+        f = self._activation
+        assert f.name is not None
+        return recurrence(drive, weight, noise, self.decay, f.name, f.leak or 0.0)
+
+
+@cache
+def has_triton() -> bool:
+    """Return whether Triton, which comes with PyTorch on Linux, is here."""
+    return importlib.util.find_spec("triton") is not None
 
 
 _activation = activation  # the constructor has an argument of this name
