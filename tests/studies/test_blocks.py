@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any, ClassVar
@@ -28,8 +29,19 @@ class Dying(CKA):
     name: ClassVar[str] = "dying"
 
     def prepare(self, x: Any, *, where: str = "x") -> Any:
-        if "seed=0" in where:
+        if "seed 0 " in where:
             os._exit(7)
+        return super().prepare(x, where=where)
+
+
+@dataclass(frozen=True)
+class Doubting(CKA):
+    """Warns of every network."""
+
+    name: ClassVar[str] = "doubting"
+
+    def prepare(self, x: Any, *, where: str = "x") -> Any:
+        warnings.warn(f"I doubt {where}", UserWarning, stacklevel=2)
         return super().prepare(x, where=where)
 
 
@@ -89,3 +101,14 @@ def test_a_process_that_dies_costs_its_block(runs, pairs, tmp_path, monkeypatch)
     found = measure_blocks([column], {"a": first, "b": others}, runs, RunStore(tmp_path), workers=2)["dying"]
     assert all("died (exit code 7)" in found[pair].reason for pair in first)
     assert all(found[pair].reason == "" and found[pair].value >= 0 for pair in others)
+
+
+@pytest.mark.slow
+def test_warnings_of_other_processes_are_heard_here(runs, pairs, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_FEW", 0)
+    halves = {"a": pairs[: len(pairs) // 2], "b": pairs[len(pairs) // 2 :]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        measure_blocks([Column("doubting", "Doubting", Doubting(), SEE)], halves, runs, RunStore(tmp_path), workers=2)
+    assert {str(each.message) for each in caught} == {f"I doubt {look}" for look in runs}
+    assert f"I doubt rnn master seed 0 at epoch {max(look.epoch for look in runs)}" in {str(c.message) for c in caught}

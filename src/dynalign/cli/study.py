@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -135,7 +138,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     lost = _train(job)
     population = _population(job, lost)
     pairs = [pair for study in job.studies for pair in study.pairs(population)]
-    with _bar() as bar:
+    with _warnings_to(result.folder / "warnings.txt"), _bar() as bar:
         report = reporter(bar)
         rows = compare(pairs, list(job.columns.values()), population, job.store, workers=job.workers, progress=report)
         known = job.attractors.measure(job.store, report) if job.attractors is not None else None
@@ -289,6 +292,19 @@ def _population(job: Job, lost: Mapping[Member, str]) -> Population:
                 missing[member] = str(error)
     first = next(iter(job.specs.values()))
     return Population(runs, missing, first.ideal_accuracy, first.training.gate or 0.95)
+
+
+@contextmanager
+def _warnings_to(path: Path) -> Iterator[None]:
+    """Write what metrics warn of into a file, and say how much that was."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    said = list(dict.fromkeys(str(each.message) for each in caught))
+    if said:
+        path.write_text("\n".join([*said, ""]), encoding="utf-8")
+        count = "1 warning" if len(said) == 1 else f"{len(said)} warnings"
+        console().print(f"{count} in {path}; the first: {said[0]}", style="dim", soft_wrap=True, markup=False)
 
 
 def _bar() -> Progress:

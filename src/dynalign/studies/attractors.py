@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from dynalign.studies.verdict import Part
 from dynalign.testcases import Composition, Families, LostError, Measured, Noise, Simulation, TestCase
 from dynalign.testcases.base import complete, means_by_level, resampled, values_of
 from dynalign.testcases.families import FRESH, MATCHED, family_of
-from dynalign.testcases.measure import as_rows, measure_material, measured_file
+from dynalign.testcases.measure import as_rows, measured_file
 from dynalign.testcases.noise import NOISE
+from dynalign.testcases.workers import lost, workers
 
 FAMILIES = Claim(
     1,
@@ -98,27 +100,28 @@ class Attractors:
 
     def measure(self, store: RunStore, progress: Callable[[str, int, int], None] | None = None) -> pd.DataFrame:
         """Return what every metric measures on every case and seed, from the store where it is known there."""
-        wanted = [
-            (case, name, seed) for case in self.cases.values() for seed in range(self.seeds) for name in self.metrics
-        ]
-        tables = []
-        for done, (case, name, seed) in enumerate(wanted):
-            tables.append(as_rows(self._measured(case, name, seed, store), metric=name, case=case.name, seed=seed))
+        cases = {case.name: case for case in self.cases.values()}
+        wanted = [(case, seed, name) for case in cases for seed in range(self.seeds) for name in self.metrics]
+        paths = {cell: self._path(cases[cell[0]], cell[1], self.metrics[cell[2]], store) for cell in wanted}
+        stored = {cell: read_json(path) for cell, path in paths.items()}
+        found = {cell: Measured(**each) for cell, each in stored.items() if each is not None}
+        missing = [cell for cell in wanted if cell not in found]
+        places = {(case, seed) for case, seed, _ in missing}
+        materials = {(case, seed): cases[case].material(self.simulation, seed) for case, seed in places}
+        tasks = [(self.metrics[name], materials[case, seed]) for case, seed, name in missing]
+        for index, result in workers().measure(tasks) if tasks else ():
+            cell = missing[index]
+            found[cell] = result if isinstance(result, Measured) else lost(tasks[index][1], result)
+            if found[cell].complete:
+                write_json(paths[cell], asdict(found[cell]))
             if progress is not None:
-                progress("test cases", done + 1, len(wanted))
+                progress("test cases", len(found), len(wanted))
+        tables = [as_rows(found[case, seed, name], metric=name, case=case, seed=seed) for case, seed, name in wanted]
         return pd.concat(tables, ignore_index=True)
 
-    def _measured(self, case: TestCase, name: str, seed: int, store: RunStore) -> Measured:
-        metric = self.metrics[name]
+    def _path(self, case: TestCase, seed: int, metric: Metric, store: RunStore) -> Path:
         about = {"settings": describe(case, vars(case)), "simulation": asdict(self.simulation)}
-        path = measured_file(store, metric, case, seed, **about)
-        stored = read_json(path)
-        if stored is not None:
-            return Measured(**stored)
-        measured = measure_material(metric, case.material(self.simulation, seed))
-        if measured.complete:
-            write_json(path, asdict(measured))
-        return measured
+        return measured_file(store, metric, case, seed, **about)
 
     def parts(self, claim: Claim, rows: pd.DataFrame, marks: Marks) -> list[Part]:
         """Return the parts of a claim, with their numbers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ _FEW = 200
 """Pairs that are measured in the time that it takes to start a process."""
 
 Found = dict[str, dict[tuple[Look, Look], Distance]]
+Numbers = dict[str, list[Distance]]
+Warned = list[tuple[type[Warning], str]]
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def measure_blocks(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Found:
     """Return the dissimilarity of every pair by every column, from the store where it is known there.
+
+    What metrics warn of in other processes is warned of in this one.
 
     Parameters
     ----------
@@ -118,12 +123,12 @@ def _keep(found: Found, block: Block, numbers: Mapping[str, Sequence[Distance]])
 
 def _together(
     blocks: Sequence[Block], columns: Sequence[Column], store: RunStore, workers: int
-) -> Iterator[tuple[Block, dict[str, list[Distance]]]]:
+) -> Iterator[tuple[Block, Numbers]]:
     """Yield each block with its numbers as they come; a process that dies costs its block."""
     pool = started(workers)
     try:
         # The models that studies name last take longest to record; begun first, they leave no process idle at the end.
-        tasks: dict[Future[dict[str, list[Distance]]], Block] = {
+        tasks: dict[Future[tuple[Numbers, Warned]], Block] = {
             # As bytes, unpacked there: a metric that is not known there is an error of its task, not of the process.
             pool.schedule(_in_process, args=[pickle.dumps((block, columns)), store.root]): block
             for block in reversed(blocks)
@@ -132,12 +137,16 @@ def _together(
         for task in as_completed(tasks):
             block = tasks[task]
             try:
-                yield block, task.result()
+                numbers, warned = task.result()
             except DynalignError:
                 raise
             except Exception as error:
                 lost = Distance(math.nan, 0.0, _why(error))
                 yield block, {column.name: [lost] * len(block.pairs) for column in columns}
+            else:
+                for category, message in warned:
+                    warnings.warn(message, category, stacklevel=2)
+                yield block, numbers
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
@@ -147,12 +156,15 @@ def _why(error: Exception) -> str:
     return how_it_died(error) if isinstance(error, ProcessExpired) else reason_of(error)
 
 
-def _in_process(task: bytes, root: Path) -> dict[str, list[Distance]]:
+def _in_process(task: bytes, root: Path) -> tuple[Numbers, Warned]:
     block, columns = pickle.loads(task)
-    return _measured(block, columns, RunStore(root))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        numbers = _measured(block, columns, RunStore(root))
+    return numbers, list(dict.fromkeys((each.category, str(each.message)) for each in caught))
 
 
-def _stored(block: Block, columns: Sequence[Column], store: RunStore) -> dict[str, list[Distance]] | None:
+def _stored(block: Block, columns: Sequence[Column], store: RunStore) -> Numbers | None:
     """Return the numbers of a block, if the store knows all of them."""
     numbers = {}
     for column in columns:
@@ -163,7 +175,7 @@ def _stored(block: Block, columns: Sequence[Column], store: RunStore) -> dict[st
     return numbers
 
 
-def _measured(block: Block, columns: Sequence[Column], store: RunStore) -> dict[str, list[Distance]]:
+def _measured(block: Block, columns: Sequence[Column], store: RunStore) -> Numbers:
     """Measure a block by every column; what several of them look at in the same way is recorded once."""
     recorded: dict[Any, System] = {}
     return {

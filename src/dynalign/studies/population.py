@@ -100,6 +100,12 @@ class Look(NamedTuple):
     probe: int = 0
     control: str = ""
 
+    def __str__(self) -> str:
+        """Say which network this is, as messages of a metric do."""
+        trials = f", trials {self.probe}" if self.probe else ""
+        control = f", {self.control}" if self.control else ""
+        return f"{self.member.model} {self.member.group} seed {self.member.seed} at epoch {self.epoch}{trials}{control}"
+
 
 @dataclass(frozen=True)
 class Population:

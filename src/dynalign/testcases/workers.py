@@ -24,11 +24,11 @@ class Workers:
         self._pool = started(cores())
 
     def measure(
-        self, tasks: Sequence[tuple[Metric, Material]], *, limit: float
+        self, tasks: Sequence[tuple[Metric, Material]], *, limit: float | None = None
     ) -> Iterator[tuple[int, Measured | str]]:
         """Yield the index of each task with what it measured, or why it was lost, in the order in which they end.
 
-        ``limit`` is how many seconds a task may take once it has begun.
+        ``limit`` is how many seconds a task may take once it has begun; by default, as many as it needs.
         """
         futures: dict[Future[Measured], int] = {}
         # Material is large and shared by many tasks, so each is packed once.
@@ -58,7 +58,13 @@ def workers() -> Workers:
     return these
 
 
-def _outcome(future: Future[Measured], limit: float) -> Measured | str:
+def lost(material: Material, reason: str) -> Measured:
+    """Return what there is of a material that was never measured to the end: for every comparison, why not."""
+    rows = [{**each._asdict(), "dissimilarity": None, "reason": reason} for each in material.comparisons]
+    return Measured(rows, 0, 0.0, [])
+
+
+def _outcome(future: Future[Measured], limit: float | None) -> Measured | str:
     try:
         return future.result()
     except FutureTimeoutError:

@@ -24,9 +24,9 @@ class Guide(NamedTuple):
     labels: Sequence[str]
 
 
-def with_unit(quantity: str, unit: str) -> str:
+def with_unit(quantity: str, unit: str, between: str = " ") -> str:
     """Return what stands at an axis: a quantity and, in brackets, its unit if it has one."""
-    return quantity if unit == NO_UNIT else f"{quantity} ({unit})"
+    return quantity if unit == NO_UNIT else f"{quantity}{between}({unit})"
 
 
 def heading(label: str, metrics: Mapping[str, Description]) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from dynalign.report.parts.axes import FLOOR, new_figure, owner, panels, tidy, titled
 from dynalign.report.parts.matrix import Matrix, colour_bar, heat_map, readable
-from dynalign.report.parts.metrics import NO_UNIT, with_unit
+from dynalign.report.parts.metrics import with_unit
 from dynalign.report.parts.numbers import number
 from dynalign.report.parts.problems import Problem, drawn
 from dynalign.report.parts.style import COLOURS
@@ -242,8 +242,7 @@ def _measured(studied: Studied, model: str, part: str) -> bool:
 
 def _dissimilarity(studied: Studied, column: str, whom: str = "") -> str:
     unit = studied.metrics[column].unit
-    what = " ".join(["dissimilarity", whom]).strip()
-    return with_unit(what, unit) if unit != NO_UNIT and not whom else what
+    return with_unit(f"dissimilarity {whom}", unit, "\n") if whom else with_unit("dissimilarity", unit)
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, what: str, label: str, colour: str) -> None:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from dynalign.metrics.base import Description
 from dynalign.report.parts.axes import FLOOR, LISTED, legend, owner, panels, tidy, titled
 from dynalign.report.parts.matrix import matrix_figure
-from dynalign.report.parts.metrics import NO_UNIT, heading
+from dynalign.report.parts.metrics import heading, with_unit
 from dynalign.report.parts.numbers import number
 from dynalign.report.parts.problems import Problem, drawn
 from dynalign.report.parts.style import Style, plain
@@ -65,7 +65,7 @@ def learning_figure(
         axes.set_xlabel("epoch")
         whom = f"dissimilarity to {_whom(which.reference)}"
         unit = unit_of(table, which.metric)
-        axes.set_ylabel(whom if unit == NO_UNIT else f"{whom}\n({plain(unit)})")
+        axes.set_ylabel(with_unit(whom, plain(unit), "\n"))
         axes.set_ylim(0, _above(rows["dissimilarity"]))
         tidy(axes)
         titled(axes, heading(which.metric, metrics))
