@@ -31,7 +31,7 @@ def tables(text):
 
 def test_the_main_table_has_a_row_per_claim(usual):
     (rows,) = tables(claims_table([usual, replace(usual, title="published")]))
-    assert rows[0] == ["", "claim (arXiv 2410.24070)", "published", "corrected", "published"]
+    assert rows[0] == ["", "claim", "in [the study](https://arxiv.org/abs/2410.24070)", "corrected", "published"]
     assert [row[0] for row in rows[2:]] == ["4", "5", "6", "7"]
     assert all(row[3] == row[4] == f"**{usual.verdict(int(row[0]))['outcome']}**" for row in rows[2:])
 

@@ -78,6 +78,7 @@ def test_protocols_stand_beside_each_other(usual, tmp_path):
     assert "corrected" in page.text
     assert "published" in page.text
     assert "–" in page.text
+    assert f"networks {len(usual.networks)} " in " ".join(page.text.split())  # the same ones, counted once
 
 
 def test_what_is_missing_is_a_dash(bare, tmp_path):

@@ -36,7 +36,12 @@ def claims_markdown(studies: Sequence[Studied], *, meta: Mapping[str, str], seco
 
 def claims_table(studies: Sequence[Studied]) -> str:
     """Return the main table alone: a row per claim."""
-    heads = ["", "claim (arXiv 2410.24070)", "published", *(escaped(studied.title) for studied in studies)]
+    heads = [
+        "",
+        "claim",
+        "in [the study](https://arxiv.org/abs/2410.24070)",
+        *(escaped(studied.title) for studied in studies),
+    ]
     rows = [
         [
             str(each.claim.number),
@@ -63,9 +68,9 @@ def _document(studies: Sequence[Studied], meta: Mapping[str, str], seconds: floa
     for each in shown(studies):
         claim = each.claim
         yield f"## {claim.number}. {escaped(claim.text)}"
-        yield f"{claim.experiment} · published: {escaped(claim.published)}\n\nCriterion: {escaped(claim.criterion)}"
+        yield f"{claim.experiment} · in the study: {escaped(claim.published)}\n\nCriterion: {escaped(claim.criterion)}"
         yield "\n".join(f"- {escaped(name)}: **{outcome}**" for name, outcome in each.outcomes)
-        heads = ["part", "wanted", "published", *map(escaped, each.heads)]
+        heads = ["part", "wanted", "in the study", *map(escaped, each.heads)]
         rows = [
             [escaped(row.name), escaped(row.wanted), escaped(row.published), *map(escaped, row.cells)]
             for row in each.rows

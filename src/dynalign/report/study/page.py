@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.metrics import guides
 from dynalign.report.parts.page import Pieces, write_page
@@ -73,7 +75,9 @@ def write_studies(
 
 
 def _numbers(studies: Sequence[Studied]) -> list[tuple[str, str]]:
-    networks = sum(len(studied.networks) for studied in studies)
+    whole = [studied.networks for studied in studies]
+    # Protocols may look at the same networks; one that was lost has no key.
+    networks = len(pd.concat(whole).drop_duplicates(["model", "group", "seed", "key"])) if whole else 0
     measured = sum(int(studied.rows["dissimilarity"].notna().sum()) for studied in studies if len(studied.rows))
     return [(f"{networks:,}", "networks"), (f"{measured:,}", "dissimilarities")]
 
