@@ -18,7 +18,8 @@ AXIOMS = [
     InputDSA(n_delays=4, rank=6, whiten=True),
 ]
 FUZZED = [
-    (InputDSA(rank=2), 250),
+    (InputDSA(rank=2), 200),
+    (InputDSA(rank=2, center=False), 50),
     (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 200),
     (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 200),
 ]

@@ -17,6 +17,7 @@ import scipy.linalg
 import torch
 
 from dynalign.errors import DynalignError
+from dynalign.metrics.arrays import as_array
 
 States = npt.NDArray[np.float64]
 Scale = Literal["unit", "radians"]
@@ -95,6 +96,12 @@ class Metric(abc.ABC):
 
     needs_inputs: ClassVar[bool] = False
     """Whether a system is given as ``Driven``, its states with the inputs that drove them, and not as states alone."""
+
+    def __post_init__(self) -> None:
+        """Take NumPy's numbers for Python's; a dataclass that checks its settings calls this first."""
+        for name, value in self.settings.items():
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -184,11 +191,11 @@ def _spelt(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def check_states(x: npt.ArrayLike | torch.Tensor | Driven, *, where: str) -> tuple[States, float]:
-    """Return ``x`` as a float64 array (trials, time, units), centred per unit, and its size; ``x`` is left alone.
+def check_states(x: npt.ArrayLike | torch.Tensor | Driven, *, where: str, center: bool = True) -> tuple[States, float]:
+    """Return ``x`` as a float64 array (trials, time, units), and its size; ``x`` is left alone.
 
-    The array is divided by its size, so that squares can neither overflow nor vanish: ``array * size`` is ``x``
-    centred. Metrics that do not see the scale have no use for the size.
+    The array is centred per unit, unless that is not wanted, and divided by its size, so that squares can neither
+    overflow nor vanish: ``array * size`` is ``x`` centred. Metrics that do not see the scale have no use for the size.
 
     Raises
     ------
@@ -202,13 +209,14 @@ def check_states(x: npt.ArrayLike | torch.Tensor | Driven, *, where: str) -> tup
     centred = states - states.mean(axis=(0, 1))
     if np.ptp(states, axis=(0, 1)).max() == 0 or np.abs(centred).max() <= 4 * np.finfo(np.float64).eps:
         raise DynalignError(f"{where} is constant: no unit changes over trials or time, so it has no dynamics.")
-    return np.ascontiguousarray(centred), size
+    return np.ascontiguousarray(centred if center else states), size
 
 
-def check_driven(x: Any, *, where: str, metric: str) -> tuple[States, float, States]:
-    """Return the states of ``x``, their size, and its inputs (trials, time, channels), centred per channel.
+def check_driven(x: Any, *, where: str, metric: str, center: bool = True) -> tuple[States, float, States]:
+    """Return the states of ``x``, their size, and its inputs (trials, time, channels).
 
-    The inputs are divided by their size, too. Channels that are constant are exactly 0.
+    Both are centred, unless that is not wanted. The inputs are divided by their size, too. Centred channels that are
+    constant are exactly 0.
 
     Raises
     ------
@@ -221,13 +229,15 @@ def check_driven(x: Any, *, where: str, metric: str) -> tuple[States, float, Sta
             f"{where} is given without inputs, but {metric} needs what drove it; give dynalign.metrics.Driven(states, "
             "inputs)."
         )
-    states, size = check_states(x.states, where=where)
+    states, size = check_states(x.states, where=where, center=center)
     inputs, _ = _checked(x.inputs, f"the input to {where}", "inputs", "channel")
     if inputs.shape[:2] != states.shape[:2]:
         raise DynalignError(
             f"{where} has (trials, time) = {states.shape[:2]} and the input to it {inputs.shape[:2]}; each state needs "
             "the input that led to it."
         )
+    if not center:
+        return states, size, inputs
     spread = np.ptp(inputs, axis=(0, 1))
     # A constant less its mean need not be 0 to the last digit, and no fit may take that digit for a signal.
     varies = spread > 4 * np.finfo(np.float64).eps * np.abs(inputs).max(axis=(0, 1))
@@ -236,7 +246,7 @@ def check_driven(x: Any, *, where: str, metric: str) -> tuple[States, float, Sta
 
 def _checked(x: npt.ArrayLike | torch.Tensor, where: str, what: str, last: str) -> tuple[States, float]:
     """Return ``x``, an array (trials, time, ``last`` + s), divided by its size, and that size."""
-    array = _as_array(x, where)
+    array = as_array(x, where)
     axes = f"(trials, time, {last}s)"
     if array.ndim != 3:
         raise DynalignError(f"{where} has shape {array.shape}, but {what} have three axes: {axes}.")
@@ -256,18 +266,9 @@ def _checked(x: npt.ArrayLike | torch.Tensor, where: str, what: str, last: str) 
     return numbers, size
 
 
-def _as_array(x: npt.ArrayLike | torch.Tensor, where: str) -> npt.NDArray[Any]:
-    if isinstance(x, torch.Tensor):
-        return x.detach().cpu().to(torch.float32 if x.dtype == torch.bfloat16 else x.dtype).numpy()
-    try:
-        return np.asarray(x)
-    except ValueError as error:
-        raise DynalignError(f"{where} is ragged: every trial needs the same number of time steps and units.") from error
-
-
 def precision(x: npt.ArrayLike | torch.Tensor) -> float:
     """Return the relative size of rounding errors in ``x``: what lies below it is noise, not signal."""
-    dtype = _as_array(x, "x").dtype
+    dtype = as_array(x, "x").dtype
     return float(np.finfo(dtype).eps) if dtype.kind == "f" else float(np.finfo(np.float64).eps)
 
 

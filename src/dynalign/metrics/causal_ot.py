@@ -122,6 +122,7 @@ class CausalOT(Metric):
     needs_matched_trials: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_distance(self.distance, self.scale, ("angular", "size-and-shape"))
         if self.memory is not None and self.memory < 1:
             raise DynalignError(f"CausalOT needs memory >= 1, or None for all past states, not {self.memory}.")

@@ -64,6 +64,7 @@ class CCA(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_scale(self.scale)
 
     @property
@@ -119,6 +120,7 @@ class SVCCA(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_scale(self.scale)
         if not 0 < self.variance <= 1:
             raise DynalignError(f"SVCCA keeps a share of the variance above 0, up to 1, not {self.variance}.")
@@ -176,6 +178,7 @@ class PWCCA(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_scale(self.scale)
 
     @property

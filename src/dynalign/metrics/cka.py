@@ -88,6 +88,7 @@ class CKA(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_scale(self.scale)
         if self.kernel not in ("linear", "rbf"):
             raise DynalignError(f"kernel={self.kernel} is unknown; use linear or rbf.")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Driven, Metric, Scale, States, check_distance, check_states, precision
+from dynalign.metrics.base import Driven, Invariance, Metric, Scale, States, check_distance, check_states, precision
 from dynalign.metrics.hankel_dmd import Embedding, HankelDMD, Rank, fit_hankel_dmd, prediction_error
 from dynalign.metrics.spectra import wasserstein
 from dynalign.metrics.vector_field_alignment import Frame, align, frame, optima
@@ -142,6 +142,10 @@ class DSA(Metric):
         rank, the smaller operator gets directions without data, in which the next state is 0.
     ridge : float
         Penalty on the squared norm of the operator, whose coordinates have unit norm over all delay vectors.
+    center : bool
+        Whether the mean of each unit is taken away first. An operator is linear and knows no constant: of states that
+        stay far from 0 it spends a direction on their mean, with an eigenvalue near 1. The package dsa-metric leaves
+        this to its user.
     distance : {"angular", "euclidean", "wasserstein"}
         The angle above; :math:`\min_C \|A - C B C^\top\|_F`; or the 2-Wasserstein distance W2 (not squared) between
         the spectra, each eigenvalue of weight 1/n: the root mean squared distance of optimally matched
@@ -166,6 +170,7 @@ class DSA(Metric):
     delay_interval: int = 1
     rank: Rank = 20
     ridge: float = 0.0
+    center: bool = True
     distance: Distance = "angular"
     scale: Scale = "unit"
     starts: int = 192
@@ -187,6 +192,7 @@ class DSA(Metric):
     needs_matched_trials: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_distance(self.distance, self.scale, ("angular", "euclidean", "wasserstein"))
         for key in ("n_delays", "delay_interval", "starts"):
             if getattr(self, key) < 1:
@@ -196,6 +202,12 @@ class DSA(Metric):
             raise DynalignError(f"{self.title} needs ridge >= 0, not {self.ridge}.")
         if self.device is not None:
             _check_device(self.device)
+
+    @property
+    def invariances(self) -> frozenset[Invariance]:
+        """Rotation, scale, and translation where states are centred."""
+        similarity = super().invariances
+        return similarity if self.center else similarity - {"translation"}
 
     @property
     def triangle(self) -> bool:
@@ -278,7 +290,7 @@ class DSA(Metric):
 
     def _given(self, x: Any, where: str, *, gradient: bool = False) -> Given:
         """Check a system; ``gradient`` keeps the way back to its states."""
-        states, size = check_states(x, where=where)
+        states, size = check_states(x, where=where, center=self.center)
         return Given(self._on_device(x, states, size, gradient), None, precision(x))
 
     def _on_device(self, raw: npt.ArrayLike | Tensor, states: States, size: float, gradient: bool) -> Tensor:
@@ -286,7 +298,7 @@ class DSA(Metric):
         if not (gradient and isinstance(raw, Tensor) and raw.requires_grad):
             return torch.from_numpy(states).to(self._device)
         scaled = raw.to(self._device, torch.float64) / size
-        return scaled - scaled.mean((0, 1))
+        return scaled - scaled.mean((0, 1)) if self.center else scaled
 
     def _fit(self, given: Given, where: str) -> HankelDMD:
         return fit_hankel_dmd(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dynalign.errors import DynalignError
-from dynalign.metrics.base import Metric, Scale, check_scale, check_states
+from dynalign.metrics.base import Invariance, Metric, Scale, check_scale, check_states
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class DSAMetric(Metric):
         Time steps between two of them.
     rank : int
         Dimensions in which the operator is fitted.
+    center : bool
+        Whether the mean of each unit is taken away first. The package leaves that to its user; False is the package
+        alone.
     iters : int
         Steps of Adam.
     lr : float
@@ -49,6 +52,7 @@ class DSAMetric(Metric):
     n_delays: int = 10
     delay_interval: int = 1
     rank: int = 20
+    center: bool = True
     iters: int = 1000
     lr: float = 0.01
     scale: Scale = "unit"
@@ -63,6 +67,7 @@ class DSAMetric(Metric):
     needs_matched_trials: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_scale(self.scale)
         for key in ("n_delays", "delay_interval", "rank", "iters"):
             if getattr(self, key) < 1:
@@ -71,13 +76,19 @@ class DSAMetric(Metric):
             raise DynalignError(f"DSAMetric needs lr > 0, not {self.lr}.")
 
     @property
+    def invariances(self) -> frozenset[Invariance]:
+        """Rotation, scale, and translation where states are centred."""
+        similarity = super().invariances
+        return similarity if self.center else similarity - {"translation"}
+
+    @property
     def triangle(self) -> bool:
         """Distances that are not at their optimum can break the inequality."""
         return False
 
     def prepare(self, x: npt.ArrayLike | Tensor, *, where: str = "x") -> Tensor:
         """Return the operator (rank, rank) that the package fits."""
-        states, _ = check_states(x, where=where)
+        states, _ = check_states(x, where=where, center=self.center)
         trials, time_steps, units = states.shape
         windows = time_steps - (self.n_delays - 1) * self.delay_interval
         most = min(self.n_delays * units, trials * max(windows - 1, 0))

@@ -50,7 +50,7 @@ class InputDSA(DSA):
 
     Parameters
     ----------
-    n_delays, delay_interval, rank, distance, scale, starts, seed, device
+    n_delays, delay_interval, rank, center, distance, scale, starts, seed, device
         See ``DSA``; other delays and another rank are the default.
     ridge : float
         See ``DSA``; a penalty on A alone, in whitened coordinates.
@@ -83,7 +83,7 @@ class InputDSA(DSA):
     needs_inputs: ClassVar[bool] = True
 
     def _given(self, x: Any, where: str, *, gradient: bool = False) -> Given:
-        states, size, inputs = check_driven(x, where=where, metric=self.title)
+        states, size, inputs = check_driven(x, where=where, metric=self.title, center=self.center)
         return Given(
             states=self._on_device(x.states, states, size, gradient),
             inputs=torch.from_numpy(inputs).to(self._device),

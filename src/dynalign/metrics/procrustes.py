@@ -79,6 +79,7 @@ class Procrustes(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_distance(self.distance, self.scale, ("angular", "euclidean", "size-and-shape"))
 
     @property

@@ -93,6 +93,7 @@ class RSA(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_scale(self.scale)
         if self.conditions not in ("moments", "trials"):
             raise DynalignError(f"conditions={self.conditions} is unknown; use moments or trials.")

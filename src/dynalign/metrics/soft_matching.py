@@ -85,6 +85,7 @@ class SoftMatching(Metric):
     needs_matched_trials: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_distance(self.distance, self.scale, ("angular", "size-and-shape"))
 
     @property
