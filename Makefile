@@ -7,7 +7,7 @@ READY_TEST := $(VENV)/.ready-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper test format clean
+.PHONY: help setup sweep train testcase leaderboard paper test types tests format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,7 +34,12 @@ paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory -j2 types tests
+
+types: $(READY_TEST)
 	$(BIN)/mypy
+
+tests: $(READY_TEST)
 	$(BIN)/python -m pytest -n auto --dist loadscope
 
 format: $(READY_TEST) ## rewrite the source in the project's style
@@ -51,12 +56,16 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # torch first: with it installed, nothing else pulls in another build of it.
-$(READY): $(BIN)/python pyproject.toml constraints.txt
+define install
 	@echo "Setting up $(VENV) ..."
 	$(PIP) -c constraints.txt torch==2.13.0
-	$(PIP) -c constraints.txt -e ".[train]"
+	$(PIP) -c constraints.txt -e ".[$(1)]"
 	@touch $@
+endef
 
-$(READY_TEST): $(READY)
-	$(PIP) -c constraints.txt -e ".[test]"
-	@touch $@
+$(READY): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,train)
+
+$(READY_TEST): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,test)
+	@touch $(READY)

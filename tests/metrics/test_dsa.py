@@ -18,10 +18,10 @@ AXIOMS = [
     DSA(n_delays=4, rank=6),
 ]
 FUZZED = [
-    (DSA(n_delays=1, rank=2), 400),
-    (DSA(n_delays=3, delay_interval=2, rank=3), 400),
-    (DSA(n_delays=2, rank=0.9, ridge=0.1), 250),
-    (DSA(n_delays=2, rank="optimal", distance="euclidean"), 250),
+    (DSA(n_delays=1, rank=2), 300),
+    (DSA(n_delays=3, delay_interval=2, rank=3), 300),
+    (DSA(n_delays=2, rank=0.9, ridge=0.1), 150),
+    (DSA(n_delays=2, rank="optimal", distance="euclidean"), 150),
     (DSA(n_delays=2, rank=1.0, distance="wasserstein"), 500),
     (DSA(n_delays=1, rank=2, center=False), 100),
 ]

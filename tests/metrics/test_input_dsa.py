@@ -21,7 +21,7 @@ FUZZED = [
     (InputDSA(rank=2), 200),
     (InputDSA(rank=2, center=False), 50),
     (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 200),
-    (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 200),
+    (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 120),
 ]
 
 
