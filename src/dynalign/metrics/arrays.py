@@ -67,7 +67,7 @@ def _of_tensor(x: torch.Tensor, where: str) -> npt.NDArray[Any]:
 
 
 def _of_masked(x: np.ma.MaskedArray[Any, Any], where: str) -> npt.NDArray[Any]:
-    masked = np.ma.getmaskarray(x)
+    masked = np.broadcast_to(np.asarray(x.mask, dtype=bool), x.shape)
     if masked.any():
         first = tuple(int(index) for index in np.argwhere(masked)[0])
         raise DynalignError(
@@ -82,7 +82,7 @@ def _shared(x: Any, where: str, error: Exception | None) -> npt.NDArray[Any]:
     if not hasattr(x, "__dlpack__"):
         raise DynalignError(f"{where} is a {type(x).__name__}, and no array of numbers.") from error
     try:
-        tensor = torch.from_dlpack(x)
+        tensor = torch.utils.dlpack.from_dlpack(x)
     except Exception as refusal:  # whatever that library raises
         raise DynalignError(
             f"{where}, a {type(x).__name__}, cannot be read ({type(refusal).__name__}: {refusal}); give a NumPy array."
