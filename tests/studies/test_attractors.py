@@ -163,7 +163,7 @@ def test_what_was_measured_is_found_again(tmp_path, monkeypatch):
     assert set(rows["testcase"]) == {"families", "noise", "composition"}
     assert set(rows["metric"]) == set(METRICS)
     assert set(rows.loc[rows["part"] == "noise only", "level"]) == {1.0, 2.0}
-    monkeypatch.setattr("dynalign.studies.attractors.workers", None)  # nothing may be measured
+    monkeypatch.setattr("dynalign.testcases.Workers.measure", None)  # nothing may be measured
     again = study.measure(RunStore(tmp_path))
     pd.testing.assert_frame_equal(again, rows)
     for claim in CLAIMS:

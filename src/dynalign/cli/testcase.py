@@ -23,7 +23,7 @@ from dynalign.errors import DynalignError, suggestion
 from dynalign.identity import describe
 from dynalign.metrics import Metric
 from dynalign.results import Result, to_plain
-from dynalign.store import RunStore, read_json, write_atomically, write_json
+from dynalign.store import RunStore, write_atomically
 from dynalign.testcases import (
     Cell,
     LostError,
@@ -32,8 +32,9 @@ from dynalign.testcases import (
     TestCase,
     as_rows,
     judge,
+    measure_cells,
     measured_file,
-    workers,
+    stored_cells,
 )
 
 NAMELESS = ("metric", "testcase", "logger", "store", "search", "objective", "limit", "seed", "hydra")
@@ -132,12 +133,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
 def _measure(job: Job) -> tuple[list[Cell], int]:
     """Return a cell for every metric and test case, and how many of them were in the store."""
     names = [(metric, case) for case in job.cases for metric in job.metrics]
-    results: dict[tuple[str, str], Measured | str] = {}
     paths = {name: job.measurement(*name) for name in names}
-    for name in names:
-        stored = read_json(paths[name])
-        if stored is not None:
-            results[name] = Measured(**stored)
+    results: dict[tuple[str, str], Measured | str] = {**stored_cells(paths)}
     found = len(results)
     missing = [name for name in names if name not in results]
     materials = {case: job.cases[case].material(job.simulation, job.seed) for case in {case for _, case in missing}}
@@ -153,12 +150,9 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
         disable=not out.is_terminal,
     ) as progress:
         bar = progress.add_task(f"measuring, seed {job.seed}", total=len(names), completed=found, note="")
-        tasks = [(job.metrics[metric], materials[case]) for metric, case in missing]
-        for index, result in workers().measure(tasks, limit=job.limit) if tasks else ():
-            metric, case = name = missing[index]
-            results[name] = result
-            if isinstance(result, Measured) and result.complete:
-                write_json(paths[name], asdict(result))
+        tasks = {(metric, case): (job.metrics[metric], materials[case]) for metric, case in missing}
+        for (metric, case), result in measure_cells(tasks, paths, limit=job.limit):
+            results[metric, case] = result
             progress.update(bar, advance=1, note=_note(metric, case, result))
             if not out.is_terminal:
                 out.print(_note(metric, case, result), soft_wrap=True, markup=False)

@@ -16,15 +16,25 @@ from dynalign.errors import DynalignError
 from dynalign.identity import describe
 from dynalign.metrics import CKA, DSA, Metric, Procrustes
 from dynalign.statistics import Array, Estimate
-from dynalign.store import RunStore, read_json, write_json
+from dynalign.store import RunStore
 from dynalign.studies.base import Claim, Judged, Marks, part_of
 from dynalign.studies.verdict import Part
-from dynalign.testcases import Composition, Families, LostError, Measured, Noise, Simulation, TestCase
+from dynalign.testcases import (
+    Composition,
+    Families,
+    LostError,
+    Measured,
+    Noise,
+    Simulation,
+    TestCase,
+    lost,
+    measure_cells,
+    stored_cells,
+)
 from dynalign.testcases.base import complete, means_by_level, resampled, values_of
 from dynalign.testcases.families import FRESH, MATCHED, family_of
 from dynalign.testcases.measure import as_rows, measured_file
 from dynalign.testcases.noise import NOISE
-from dynalign.testcases.workers import lost, workers
 
 FAMILIES = Claim(
     1,
@@ -103,17 +113,13 @@ class Attractors:
         cases = {case.name: case for case in self.cases.values()}
         wanted = [(case, seed, name) for case in cases for seed in range(self.seeds) for name in self.metrics]
         paths = {cell: self._path(cases[cell[0]], cell[1], self.metrics[cell[2]], store) for cell in wanted}
-        stored = {cell: read_json(path) for cell, path in paths.items()}
-        found = {cell: Measured(**each) for cell, each in stored.items() if each is not None}
+        found = stored_cells(paths)
         missing = [cell for cell in wanted if cell not in found]
         places = {(case, seed) for case, seed, _ in missing}
         materials = {(case, seed): cases[case].material(self.simulation, seed) for case, seed in places}
-        tasks = [(self.metrics[name], materials[case, seed]) for case, seed, name in missing]
-        for index, result in workers().measure(tasks) if tasks else ():
-            cell = missing[index]
-            found[cell] = result if isinstance(result, Measured) else lost(tasks[index][1], result)
-            if found[cell].complete:
-                write_json(paths[cell], asdict(found[cell]))
+        tasks = {cell: (self.metrics[cell[2]], materials[cell[:2]]) for cell in missing}
+        for cell, result in measure_cells(tasks, paths):
+            found[cell] = result if isinstance(result, Measured) else lost(tasks[cell][1], result)
             if progress is not None:
                 progress("test cases", len(found), len(wanted))
         tables = [as_rows(found[case, seed, name], metric=name, case=case, seed=seed) for case, seed, name in wanted]

@@ -8,7 +8,7 @@ from dynalign.testcases.leaderboard import Cell, Leaderboard, build_leaderboard,
 from dynalign.testcases.measure import Measured, as_rows, measure_material, measured_file
 from dynalign.testcases.noise import Noise
 from dynalign.testcases.simulation import Simulation
-from dynalign.testcases.workers import Workers, workers
+from dynalign.testcases.workers import Workers, lost, measure_cells, stored_cells, workers
 
 __all__ = [
     "Cell",
@@ -29,7 +29,10 @@ __all__ = [
     "as_rows",
     "build_leaderboard",
     "judge",
+    "lost",
+    "measure_cells",
     "measure_material",
     "measured_file",
+    "stored_cells",
     "workers",
 ]

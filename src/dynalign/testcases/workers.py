@@ -5,16 +5,22 @@ from __future__ import annotations
 import atexit
 import functools
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
 
 from pebble import ProcessExpired
 
 from dynalign.metrics import Metric
 from dynalign.processes import cores, how_it_died, started
+from dynalign.store import read_json, write_json
 from dynalign.testcases.base import Material
 from dynalign.testcases.measure import Measured, measure_material
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 class Workers:
@@ -56,6 +62,23 @@ def workers() -> Workers:
     these = Workers()
     atexit.register(these.stop)
     return these
+
+
+def stored_cells(paths: Mapping[Name, Path]) -> dict[Name, Measured]:
+    """Return what was measured before, of the cells whose files these are."""
+    known = {cell: read_json(path) for cell, path in paths.items()}
+    return {cell: Measured(**each) for cell, each in known.items() if each is not None}
+
+
+def measure_cells(
+    cells: Mapping[Name, tuple[Metric, Material]], paths: Mapping[Name, Path], *, limit: float | None = None
+) -> Iterator[tuple[Name, Measured | str]]:
+    """Measure cells side by side, and yield each as it ends; what is complete goes into its file. See ``Workers``."""
+    names = list(cells)
+    for index, result in workers().measure(list(cells.values()), limit=limit) if cells else ():
+        if isinstance(result, Measured) and result.complete:
+            write_json(paths[names[index]], asdict(result))
+        yield names[index], result
 
 
 def lost(material: Material, reason: str) -> Measured:
