@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -14,6 +15,7 @@ from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA, RSA, Metric
 from dynalign.metrics.arrays import as_array
 
+RAW = partial(DSA, estimator="havok")
 X = np.random.default_rng(0).normal(size=(3, 8, 4))
 
 
@@ -91,10 +93,16 @@ def test_names_that_could_mean_two_things_are_refused(names: tuple[str, ...]) ->
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (np.ma.masked_array(X, mask=X > 1), r"x is a masked array with \d+ values left out, the first at \(\d"),
+        (
+            np.ma.masked_array(X, mask=X > 1),
+            r"x is a masked array with \d+ values .* at \(\d.*, but CKA needs whole trials; DSA",
+        ),
         ([np.ma.masked_array(trial, mask=trial > 1) for trial in X], r"x\[0\] is a masked array with"),
         (torch.from_numpy(X).to_sparse(), "x is a sparse tensor, but states are dense"),
-        ([X[0], X[1][:5]], "x is ragged: every trial"),
+        (
+            [X[0], X[1][:5]],
+            "x is ragged, but CKA needs the same number of time steps and units in every trial; DSA and InputDSA",
+        ),
         (Unwilling(None), "x, a Unwilling, cannot be read .* give a NumPy array"),
     ],
 )
@@ -116,8 +124,8 @@ def test_tensors_with_gaps_are_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "same"),
     [
-        (DSA(n_delays=np.int64(2), rank=np.int32(3), ridge=np.float32(0.5)), DSA(n_delays=2, rank=3, ridge=0.5)),
-        (DSA(n_delays=2, rank=np.float64(0.5)), DSA(n_delays=2, rank=0.5)),
+        (RAW(n_delays=np.int64(2), rank=np.int32(3), ridge=np.float32(0.5)), RAW(n_delays=2, rank=3, ridge=0.5)),
+        (RAW(n_delays=2, rank=np.float64(0.5)), RAW(n_delays=2, rank=0.5)),
         (RSA(comparison=np.str_("pearson")), RSA(comparison="pearson")),
     ],
 )

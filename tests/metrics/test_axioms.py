@@ -188,6 +188,7 @@ def test_row_aligned_metrics_need_matching_rows(metric: Metric) -> None:
 
 
 @every_metric
+@pytest.mark.filterwarnings("ignore:The operator of")
 @settings(derandomize=True, max_examples=40, deadline=None)
 @given(
     trials=st.integers(1, 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,19 +12,23 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import ortho_group
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import DSA, pairwise
-from dynalign.metrics.dsa import System
+from dynalign.metrics import CKA, DSA, PredictionWarning, pairwise, segments
+from dynalign.metrics.operators import System
+
+HAVOK = partial(DSA, estimator="havok")
 
 AXIOMS = [
     DSA(n_delays=4, rank=6),
+    DSA(n_delays=4, rank=6, estimator="havok"),
 ]
 FUZZED = [
-    (DSA(n_delays=1, rank=2), 300),
-    (DSA(n_delays=3, delay_interval=2, rank=3), 300),
-    (DSA(n_delays=2, rank=0.9, ridge=0.1), 150),
-    (DSA(n_delays=2, rank="optimal", distance="euclidean"), 150),
-    (DSA(n_delays=2, rank=1.0, distance="wasserstein"), 500),
-    (DSA(n_delays=1, rank=2, center=False), 100),
+    (DSA(n_delays=1, rank=2, estimator="havok"), 200),
+    (DSA(n_delays=1, rank=2, horizon=1), 200),
+    (DSA(n_delays=3, delay_interval=2, rank=3), 200),
+    (DSA(n_delays=2, rank=0.9, ridge=0.1, estimator="havok"), 150),
+    (DSA(n_delays=2, rank="optimal", distance="euclidean", estimator="havok"), 150),
+    (DSA(n_delays=2, rank=1.0, distance="wasserstein", horizon=2), 500),
+    (DSA(n_delays=1, rank=2, center=False, estimator="havok"), 100),
 ]
 
 
@@ -109,8 +114,8 @@ def test_rank_optimal_runs() -> None:
 
 
 def test_explain_says_what_to_trust() -> None:
-    explained = DSA(n_delays=2, rank=8).explain(states(0), states(1))
-    assert explained.distance == pytest.approx(DSA(n_delays=2, rank=8)(states(0), states(1)), abs=1e-6)
+    explained = HAVOK(n_delays=2, rank=8).explain(states(0), states(1))
+    assert explained.distance == pytest.approx(HAVOK(n_delays=2, rank=8)(states(0), states(1)), abs=1e-6)
     assert explained.x.kept_rank == 8
     assert 0.99 < explained.x.explained_variance <= 1
     assert 0 < explained.x.prediction_error < 0.2
@@ -124,8 +129,115 @@ def test_explain_says_what_to_trust() -> None:
 
 def test_explain_shows_a_fit_that_has_learnt_nothing() -> None:
     noise = np.random.default_rng(0).normal(size=(20, 50, 5))
-    report = DSA(n_delays=1, rank=5).explain(noise, noise).x
+    with pytest.warns(PredictionWarning, match=r"The operator of x predicts hardly better .* 9\d% of theirs"):
+        report = HAVOK(n_delays=1, rank=5).explain(noise, states(0, units=5)).x
     assert report.prediction_error == pytest.approx(0.5, abs=0.05)  # the mean predicts white noise, persistence doubles
+
+
+def test_what_is_all_noise_has_no_dynamics() -> None:
+    noise = np.random.default_rng(0).normal(size=(20, 50, 5))
+    with pytest.raises(DynalignError, match=r"Nothing of y stands out of its noise: .* from the 5 states before"):
+        DSA()(states(0), noise)
+
+
+def test_a_random_walk_is_foreseen_no_better_than_by_no_change() -> None:
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(40, 60, 3)), axis=1)
+    with pytest.warns(PredictionWarning, match="The operator of x predicts hardly better than no change"):
+        DSA(n_delays=2, rank=3, estimator="havok").prepare(walk)
+
+
+def test_single_numbers_have_no_angle() -> None:
+    def decaying(rate: float) -> np.ndarray:
+        return np.random.default_rng(0).normal(size=(30, 1, 1)) * rate ** np.arange(20)[:, None]
+
+    x, y = decaying(0.95), decaying(0.1)
+    metric = HAVOK(n_delays=1, rank=0.9)
+    with pytest.raises(DynalignError, match=r"x and y keep one direction each: .* use distance=euclidean"):
+        metric(x, y)
+    assert metric(x, x) == 0
+    assert HAVOK(n_delays=1, rank=0.9, distance="euclidean")(x, y) == pytest.approx(
+        0.85, abs=1e-3
+    )  # centring leaves a bit of the mean
+
+
+def test_shrinkage_without_noise_is_the_change_over_the_horizon() -> None:
+    # By another way: NumPy's singular vectors of the delay vectors, then least squares three steps on, less 1.
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(20, 1, 3)) @ np.eye(3)
+    turn = 0.97 * ortho_group.rvs(3, random_state=1)
+    x = np.concatenate([x, -x])
+    path = np.concatenate([x @ np.linalg.matrix_power(turn.T, k) for k in range(25)], axis=1)
+    _, values, axes = np.linalg.svd(path.reshape(-1, 3), full_matrices=False)
+    before, after = (part.reshape(-1, 3) @ axes.T / values for part in (path[:, :-3], path[:, 3:]))
+    expected = np.linalg.lstsq(before, after, rcond=None)[0].T - np.eye(3)
+    found = DSA(n_delays=1, rank=3, distance="euclidean").prepare(path).operator.numpy()
+    np.testing.assert_allclose(np.linalg.norm(found), np.linalg.norm(expected), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.sort_complex(np.linalg.eigvals(found)), np.sort_complex(np.linalg.eigvals(expected)), atol=1e-6
+    )
+
+
+def test_directions_count_by_the_share_of_their_variance_that_is_no_noise() -> None:
+    # One delay: two rotations of different size under white noise, whose variance no prediction gets below.
+    rng = np.random.default_rng(2)
+    turn = np.array([[math.cos(0.1), -math.sin(0.1)], [math.sin(0.1), math.cos(0.1)]])
+    start = rng.normal(size=(400, 1, 2, 2)) * np.array([1.0, 0.3])[:, None]
+    path = np.concatenate([start @ np.linalg.matrix_power(turn.T, k) for k in range(50)], axis=1).reshape(400, 50, 4)
+    noisy = path + 0.1 * rng.normal(size=path.shape)
+    metric = DSA(n_delays=6, rank=4, distance="euclidean")
+    fit = metric._fit(metric._given(noisy, "x"), "x")
+    # Six delays see each rotation in two directions of six times the variance, on noise of a bit more than 0.01.
+    expected = np.array([1 - 0.01 / (6 * size**2 + 0.01) for size in (0.3, 0.3, 1.0, 1.0)])
+    found = np.linalg.eigvalsh(fit.reliability.numpy())
+    np.testing.assert_allclose(1 - found, 1 - expected, rtol=0.5)
+    assert found[0] < found[-1]
+
+
+def test_shrinkage_bears_noise_that_takes_the_published_estimator_along() -> None:
+    quiet, loud = 0.0, 0.3
+    near, far = {}, {}
+    for name, metric in (("shrinkage", DSA()), ("havok", HAVOK(n_delays=10, rank=20))):
+        rng = np.random.default_rng(0)
+        calm = states(0, units=3, noise=quiet, trials=60)
+        size = calm.std()
+        again = calm + loud * size * rng.normal(size=calm.shape)
+        other = states(1, units=3, noise=quiet, trials=60)
+        near[name] = metric(again, calm + loud * size * rng.normal(size=calm.shape))
+        far[name] = metric(again, other + loud * size * rng.normal(size=calm.shape))
+    assert far["shrinkage"] / near["shrinkage"] > 3 * far["havok"] / near["havok"]
+
+
+def test_trials_of_unequal_lengths_are_their_delay_vectors_together() -> None:
+    # By another way: rows of delay vectors of each trial, stacked by hand.
+    x = states(0, trials=9, time=30)
+    trials = [trial[: 20 + 2 * (k % 4)] for k, trial in enumerate(x)]
+    metric = HAVOK(n_delays=3, rank=6, distance="euclidean")
+    every = np.concatenate(trials)
+    centred = [trial - every.mean(0) for trial in trials]
+    rows = [np.stack([trial[k : len(trial) - 2 + k] for k in range(3)], axis=1).reshape(-1, 12) for trial in centred]
+    _, values, axes = np.linalg.svd(np.concatenate(rows), full_matrices=False)
+    before, after = (
+        np.concatenate([row[part] for row in rows]) @ axes[:6].T / values[:6] for part in (slice(-1), slice(1, None))
+    )
+    expected = np.linalg.lstsq(before, after, rcond=None)[0].T
+    found = metric.prepare(trials).operator.numpy()
+    np.testing.assert_allclose(
+        np.sort_complex(np.linalg.eigvals(found)), np.sort_complex(np.linalg.eigvals(expected)), atol=1e-9
+    )
+    assert DSA()(trials, x) == pytest.approx(DSA()(trials[::-1], x), abs=1e-9)
+
+
+def test_no_delay_vector_crosses_a_gap() -> None:
+    x = states(0, trials=12, time=40)
+    padded = np.full((12, 50, 4), np.nan)
+    padded[:, :40] = x
+    padded[3, 17] = np.nan  # a gap in the middle of a trial
+    whole = [trial for k, trial in enumerate(x) if k != 3]
+    expected = DSA().prepare([*whole, x[3, :17], x[3, 18:]]).operator
+    for given in (np.ma.masked_invalid(padded), segments(padded, mask=np.isnan(padded))):
+        torch.testing.assert_close(DSA().prepare(given).operator.abs(), expected.abs(), rtol=0, atol=1e-9)
+    with pytest.raises(DynalignError, match="CKA needs whole trials; DSA and InputDSA"):
+        CKA()(np.ma.masked_invalid(padded), x)
 
 
 @pytest.mark.parametrize("distance", ["angular", "euclidean", "wasserstein"])
@@ -191,7 +303,7 @@ def test_a_system_can_be_trained_towards_given_dynamics() -> None:
 def test_no_gradient_through_directions_that_are_nearly_without_data() -> None:
     x = torch.from_numpy(states(0) * [1, 1, 1e-7, 1e-7]).requires_grad_()
     with pytest.raises(DynalignError, match="The kept directions of x differ too much in size"):
-        DSA(n_delays=1, rank=4).loss(x, torch.from_numpy(states(1)))
+        HAVOK(n_delays=1, rank=4).loss(x, torch.from_numpy(states(1)))
 
 
 def test_the_seed_decides_and_more_starts_never_lose() -> None:

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tests.metrics.batteries import apart, every, public
 
 from dynalign.errors import DynalignError
-from dynalign.metrics import Metric
-from dynalign.metrics.hankel_dmd import ConditionWarning
+from dynalign.metrics import ConditionWarning, Metric, PredictionWarning
 
 METRICS: list[tuple[Metric, int]] = every("FUZZED")
 
@@ -119,6 +118,7 @@ def plain(x: Any) -> np.ndarray:
 def measure(metric: Metric, x: Any, y: Any) -> float | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConditionWarning)
+        warnings.simplefilter("ignore", PredictionWarning)
         try:
             return apart(metric, x, y)
         except DynalignError as error:

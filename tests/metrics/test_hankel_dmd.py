@@ -9,9 +9,9 @@ from scipy.stats import ortho_group
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import DSA
+from dynalign.metrics.delays import Embedding
 from dynalign.metrics.hankel_dmd import (
     ConditionWarning,
-    Embedding,
     HankelDMD,
     Rank,
     _optimal_threshold,
@@ -22,7 +22,7 @@ from dynalign.metrics.hankel_dmd import (
 
 def fit(states: np.ndarray, n_delays: int = 1, interval: int = 1, rank: Rank = 6, ridge: float = 0.0) -> HankelDMD:
     centred = torch.from_numpy(states - states.mean((0, 1)))
-    return fit_hankel_dmd(centred, Embedding(n_delays, interval), rank=rank, ridge=ridge, rounding=2e-16)
+    return fit_hankel_dmd([centred], Embedding(n_delays, interval), rank=rank, ridge=ridge, rounding=2e-16)
 
 
 def eigenvalues(matrix: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -31,7 +31,7 @@ def eigenvalues(matrix: np.ndarray | torch.Tensor) -> np.ndarray:
 
 def error(states: np.ndarray, n_delays: int = 1, rank: int = 6) -> float:
     centred = torch.from_numpy(states - states.mean((0, 1)))
-    return prediction_error(fit(states, n_delays, rank=rank), Embedding(n_delays, 1), centred)
+    return prediction_error(fit(states, n_delays, rank=rank), Embedding(n_delays, 1), [centred])
 
 
 def linear(matrix: np.ndarray, trials: int, time: int, seed: int = 0) -> np.ndarray:
@@ -95,8 +95,8 @@ def test_gram_matrices_are_those_of_the_delay_vectors(delays: int, interval: int
     x, y = torch.randn(2, 7, 40, 3, generator=generator, dtype=torch.float64)
     embedding = Embedding(delays, interval)
     rows_x, rows_y = (embedding(z).reshape(-1, 3 * delays) for z in (x, y))
-    torch.testing.assert_close(embedding.gram(x, y), rows_x.mT @ rows_y, rtol=0, atol=1e-11)
-    torch.testing.assert_close(embedding.gram(x), rows_x.mT @ rows_x, rtol=0, atol=1e-11)
+    torch.testing.assert_close(embedding.gram([x], [y]), rows_x.mT @ rows_y, rtol=0, atol=1e-11)
+    torch.testing.assert_close(embedding.gram([x]), rows_x.mT @ rows_x, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize(("delays", "interval", "ridge"), [(1, 1, 0.0), (5, 1, 0.0), (4, 3, 0.0), (5, 1, 0.3)])
@@ -196,7 +196,14 @@ def damped_rotation_blocks(n: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        (DSA(n_delays=20, delay_interval=3), "10 time steps .* need at least 59; use n_delays <= 3"),
+        (
+            DSA(n_delays=20, delay_interval=3),
+            "10 time steps .* horizon=3, which need at least 61; use n_delays <= 3",
+        ),
+        (
+            DSA(n_delays=20, estimator="havok"),
+            "10 time steps .*=1, which need at least 21; use n_delays <= 9",
+        ),
         (DSA(n_delays=2, rank=9), r"rank=9 exceeds the 8 dimensions .* \(4 units x 2 delays\)"),
     ],
 )
@@ -216,6 +223,9 @@ def test_too_much_asked_of_the_data(metric: DSA, message: str) -> None:
         ({"rank": 0}, "rank a number >= 1, a share of variance such as 0.99, or optimal, not 0"),
         ({"rank": 1.5}, "not 1.5"),
         ({"rank": "best"}, "not best"),
+        ({"rank": 1}, "DSA with rank=1 compares single numbers"),
+        ({"estimator": "best"}, "estimator=best is unknown; use shrinkage or havok"),
+        ({"horizon": 0}, "horizon >= 1, not 0"),
         ({"distance": "cosine"}, "distance=cosine is unknown"),
         ({"distance": "euclidean", "scale": "radians"}, "scale=radians needs distance=angular"),
     ],

@@ -180,7 +180,6 @@ def test_random_numbers_reach_chance() -> None:
     ("part", "level", "lost"),
     [
         (CLEAN, 0.0, set(LIMITS)),
-        (OBSERVATION, 1.0, {"limit_observation"}),
         (PROCESS, 0.1, {"limit_process"}),
         (NOISE, 1.0, {"linear_noise", "gap_noise"}),
         (MIXING, 3.0, {"contrast", "linear_mixing", "gap_mixing"}),
@@ -196,6 +195,18 @@ def test_a_missing_number_loses_what_needs_it(part: str, level: float, lost: set
                 CASE.judge(criterion.name, rows)
         else:
             assert not np.isnan(CASE.judge(criterion.name, rows).value)
+
+
+@pytest.mark.parametrize(("part", "criterion"), [(OBSERVATION, "limit_observation"), (PROCESS, "limit_process")])
+def test_a_pair_that_is_refused_under_noise_counts_as_chance_at_its_level(part: str, criterion: str) -> None:
+    last = max(c.level for c in MATERIAL.comparisons if c.part == part)
+    first = next(c for c in MATERIAL.comparisons if (c.part, c.level) == (part, last))
+    told = table(MATERIAL.comparisons, lambda c: 2.0 if c.different else 1.0)
+    refused = table(MATERIAL.comparisons, lambda c: np.nan if c == first else 2.0 if c.different else 1.0)
+    assert CASE.judge(criterion, told).value == np.inf
+    before = max(c.level for c in MATERIAL.comparisons if c.part == part and c.level < last)
+    assert before < CASE.judge(criterion, refused).value < last
+    assert dict(CASE.curve(part, refused))[last].value == 0.5
 
 
 def test_limits_are_told_within_the_levels_tried() -> None:

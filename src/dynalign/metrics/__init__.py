@@ -4,14 +4,16 @@ from dynalign.metrics.base import Description, Driven, Metric
 from dynalign.metrics.causal_ot import CausalOT
 from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
-from dynalign.metrics.dsa import DSA, Explanation
+from dynalign.metrics.dsa import DSA
 from dynalign.metrics.dsa_metric import DSAMetric
 from dynalign.metrics.hankel_dmd import ConditionWarning
 from dynalign.metrics.input_dsa import InputDSA
+from dynalign.metrics.operators import Explanation, PredictionWarning
 from dynalign.metrics.pairwise import Distance, against, measure, pairwise
 from dynalign.metrics.procrustes import Procrustes
 from dynalign.metrics.rsa import RSA
 from dynalign.metrics.soft_matching import SoftMatching
+from dynalign.metrics.trials import segments
 
 __all__ = [
     "CCA",
@@ -29,9 +31,11 @@ __all__ = [
     "Explanation",
     "InputDSA",
     "Metric",
+    "PredictionWarning",
     "Procrustes",
     "SoftMatching",
     "against",
     "measure",
     "pairwise",
+    "segments",
 ]

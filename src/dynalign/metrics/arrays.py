@@ -18,8 +18,10 @@ _NAMES = (
     ("unit", "neuron", "cell", "channel", "electrode", "roi", "feature", "component"),
 )  # what dimensions are called, without the s of the plural, by the axis that they are
 
+_ELSE = "; DSA and InputDSA take trials of unequal lengths, and with gaps"
 
-def as_array(x: Any, where: str) -> npt.NDArray[Any]:
+
+def as_array(x: Any, where: str, metric: str = "") -> npt.NDArray[Any]:
     """Return ``x`` as a NumPy array, its named dimensions in the order (trials, time, units).
 
     Parameters
@@ -27,6 +29,8 @@ def as_array(x: Any, where: str) -> npt.NDArray[Any]:
     x : array of NumPy, PyTorch, xarray or any library with ``__array__`` or ``__dlpack__``; or a list of them
     where : str
         What it is called in errors.
+    metric : str
+        Who needs one array; named where trials are not alike.
 
     Raises
     ------
@@ -37,13 +41,14 @@ def as_array(x: Any, where: str) -> npt.NDArray[Any]:
     if isinstance(x, torch.Tensor):
         return _of_tensor(x, where)
     if isinstance(x, np.ma.MaskedArray):
-        return _of_masked(x, where)
+        return _of_masked(x, where, metric)
     if isinstance(x, (list, tuple)) and any(_is_special(part) for part in x):
-        x = [as_array(part, f"{where}[{place}]") for place, part in enumerate(x)]
+        x = [as_array(part, f"{where}[{place}]", metric) for place, part in enumerate(x)]
     try:
         array = np.asarray(x)
     except ValueError as error:
-        raise DynalignError(f"{where} is ragged: every trial needs the same number of time steps and units.") from error
+        needs = f"{metric} needs the same number of time steps and units in every trial" if metric else "it is no array"
+        raise DynalignError(f"{where} is ragged, but {needs}{_ELSE if metric else ''}.") from error
     except TypeError as error:  # CuPy does not copy from its GPU unasked
         return _shared(x, where, error)
     if array.ndim == 0 and hasattr(x, "__dlpack__"):
@@ -59,20 +64,20 @@ def _is_special(part: Any) -> bool:
 
 def _of_tensor(x: torch.Tensor, where: str) -> npt.NDArray[Any]:
     if is_masked_tensor(x):
-        raise DynalignError(f"{where} is a masked tensor, but no metric leaves values out; give whole trials.")
+        raise DynalignError(f"{where} is a masked tensor; give NumPy's masked arrays, or whole trials.")
     if x.is_nested or x.layout != torch.strided:
         kind = "nested" if x.is_nested else "sparse"
         raise DynalignError(f"{where} is a {kind} tensor, but states are dense: (trials, time, units).")
     return x.detach().cpu().to(torch.float32 if x.dtype == torch.bfloat16 else x.dtype).numpy()
 
 
-def _of_masked(x: np.ma.MaskedArray[Any, Any], where: str) -> npt.NDArray[Any]:
+def _of_masked(x: np.ma.MaskedArray[Any, Any], where: str, metric: str) -> npt.NDArray[Any]:
     masked = np.broadcast_to(np.asarray(x.mask, dtype=bool), x.shape)
     if masked.any():
         first = tuple(int(index) for index in np.argwhere(masked)[0])
         raise DynalignError(
-            f"{where} is a masked array with {int(masked.sum())} values left out, the first at {first}, but no metric "
-            "leaves values out; give whole trials."
+            f"{where} is a masked array with {int(masked.sum())} values left out, the first at {first}, but "
+            f"{metric or 'this'} needs whole trials{_ELSE if metric else ''}."
         )
     return np.asarray(x.data)
 

@@ -191,7 +191,9 @@ def _spelt(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def check_states(x: npt.ArrayLike | torch.Tensor | Driven, *, where: str, center: bool = True) -> tuple[States, float]:
+def check_states(
+    x: npt.ArrayLike | torch.Tensor | Driven, *, where: str, metric: str, center: bool = True
+) -> tuple[States, float]:
     """Return ``x`` as a float64 array (trials, time, units), and its size; ``x`` is left alone.
 
     The array is centred per unit, unless that is not wanted, and divided by its size, so that squares can neither
@@ -204,8 +206,8 @@ def check_states(x: npt.ArrayLike | torch.Tensor | Driven, *, where: str, center
         all, or comes with inputs.
     """
     if isinstance(x, Driven):
-        raise DynalignError(f"{where} comes with inputs, but this metric looks at states alone; give it the states.")
-    states, size = _checked(x, where, "states", "unit")
+        raise DynalignError(f"{where} comes with inputs, but {metric} looks at states alone; give it the states.")
+    states, size = _checked(x, where, metric, "states", "unit")
     centred = states - states.mean(axis=(0, 1))
     if np.ptp(states, axis=(0, 1)).max() == 0 or np.abs(centred).max() <= 4 * np.finfo(np.float64).eps:
         raise DynalignError(f"{where} is constant: no unit changes over trials or time, so it has no dynamics.")
@@ -229,8 +231,8 @@ def check_driven(x: Any, *, where: str, metric: str, center: bool = True) -> tup
             f"{where} is given without inputs, but {metric} needs what drove it; give dynalign.metrics.Driven(states, "
             "inputs)."
         )
-    states, size = check_states(x.states, where=where, center=center)
-    inputs, _ = _checked(x.inputs, f"the input to {where}", "inputs", "channel")
+    states, size = check_states(x.states, where=where, metric=metric, center=center)
+    inputs, _ = _checked(x.inputs, f"the input to {where}", metric, "inputs", "channel")
     if inputs.shape[:2] != states.shape[:2]:
         raise DynalignError(
             f"{where} has (trials, time) = {states.shape[:2]} and the input to it {inputs.shape[:2]}; each state needs "
@@ -244,9 +246,9 @@ def check_driven(x: Any, *, where: str, metric: str, center: bool = True) -> tup
     return states, size, np.where(varies, inputs - inputs.mean(axis=(0, 1)), 0.0)
 
 
-def _checked(x: npt.ArrayLike | torch.Tensor, where: str, what: str, last: str) -> tuple[States, float]:
+def _checked(x: npt.ArrayLike | torch.Tensor, where: str, metric: str, what: str, last: str) -> tuple[States, float]:
     """Return ``x``, an array (trials, time, ``last`` + s), divided by its size, and that size."""
-    array = as_array(x, where)
+    array = as_array(x, where, metric)
     axes = f"(trials, time, {last}s)"
     if array.ndim != 3:
         raise DynalignError(f"{where} has shape {array.shape}, but {what} have three axes: {axes}.")

@@ -143,7 +143,7 @@ class CausalOT(Metric):
         DynalignError
             If ``x`` is unfit for any metric, has too few trials for its memory and units, or is too large.
         """
-        states, unit = check_states(x, where=where)
+        states, unit = check_states(x, where=where, metric=self.title)
         trials, time, _ = states.shape
         states = _principal(states, 10 * precision(x))
         units = states.shape[-1]

@@ -74,7 +74,7 @@ class CCA(Metric):
 
     def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> States:
         """Return the whitened states (trials, time, rank), of norm 1; see ``SVCCA.prepare``."""
-        return _whitened(_row_space(x, where))
+        return _whitened(_row_space(x, where, self.title))
 
     def distances(self, pairs: Sequence[tuple[States, States]]) -> npt.NDArray[np.float64]:
         """Return the angle of each pair."""
@@ -133,7 +133,7 @@ class SVCCA(Metric):
         DynalignError
             If ``x`` is unfit for any metric, changes by rounding errors alone, or has no more rows than dimensions.
         """
-        return _whitened(_row_space(x, where, self.variance))
+        return _whitened(_row_space(x, where, self.title, self.variance))
 
     def distances(self, pairs: Sequence[tuple[States, States]]) -> npt.NDArray[np.float64]:
         """Return the angle of each pair."""
@@ -193,7 +193,7 @@ class PWCCA(Metric):
 
     def prepare(self, x: npt.ArrayLike | torch.Tensor, *, where: str = "x") -> _RowSpace:
         """Return a basis of the rows' space, and how much of each unit lies along it; see ``SVCCA.prepare``."""
-        return _row_space(x, where)
+        return _row_space(x, where, self.title)
 
     def distances(self, pairs: Sequence[tuple[_RowSpace, _RowSpace]]) -> npt.NDArray[np.float64]:
         """Return the angle of each pair."""
@@ -223,9 +223,9 @@ class _RowSpace:
     """Inner product of each with each centred unit, shape (rank, units)."""
 
 
-def _row_space(x: npt.ArrayLike | torch.Tensor, where: str, variance: float = 1.0) -> _RowSpace:
+def _row_space(x: npt.ArrayLike | torch.Tensor, where: str, metric: str, variance: float = 1.0) -> _RowSpace:
     """Return the leading directions of ``x`` that carry ``variance`` of its variance."""
-    states, _ = check_states(x, where=where)
+    states, _ = check_states(x, where=where, metric=metric)
     rows = states.reshape(-1, states.shape[-1])
     basis, values, axes = np.linalg.svd(rows, full_matrices=False)
     # The largest entry is 1, so rounding errors are noise of about precision(x) per entry, whose singular values are

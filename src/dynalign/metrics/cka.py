@@ -106,7 +106,7 @@ class CKA(Metric):
             If ``x`` is unfit for any metric, has too few rows (debiased), too many, or too many that coincide (RBF),
             or if its Gram matrix vanishes when centred.
         """
-        states, _ = check_states(x, where=where)
+        states, _ = check_states(x, where=where, metric=self.title)
         rows = states.reshape(-1, states.shape[-1])
         if self.debiased and len(rows) < 4:
             raise DynalignError(f"{where} has {len(rows)} rows (trials x time steps), but debiased CKA needs four.")

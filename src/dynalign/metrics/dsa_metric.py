@@ -88,7 +88,7 @@ class DSAMetric(Metric):
 
     def prepare(self, x: npt.ArrayLike | Tensor, *, where: str = "x") -> Tensor:
         """Return the operator (rank, rank) that the package fits."""
-        states, _ = check_states(x, where=where, center=self.center)
+        states, _ = check_states(x, where=where, metric=self.title, center=self.center)
         trials, time_steps, units = states.shape
         windows = time_steps - (self.n_delays - 1) * self.delay_interval
         most = min(self.n_delays * units, trials * max(windows - 1, 0))

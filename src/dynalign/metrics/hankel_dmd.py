@@ -12,11 +12,12 @@ is made, so that without inputs it is the plain fit. Where states and inputs can
 for the cause, and A is the shortest that there is; unlike the shortest pair of A and B, it depends on no unit of the
 inputs.
 
-Two routes lead there. The fast one never forms H. The Gram matrix HᵀH consists of d x d blocks
-:math:`\sum_t x_{t-i\tau} x_{t-j\tau}^\top`, and a block differs from its neighbour along the diagonal by the first and
-last few time steps only; so does the Gram matrix of neighbouring delay vectors that the least squares needs. But
-these square the singular values. Where the kept ones span more than five orders of magnitude, the exact route forms H
-and takes its singular vectors by a QR decomposition.
+Instead of the next step, the map may lead ``horizon`` steps on at once. And it may be shrunk (see ``shrinkage``): the
+directions kept are those above the noise, and each counts by the share of its variance that is no noise.
+
+Two routes lead there. The fast one never forms H, but Gram matrices alone (see ``delays``). But these square the
+singular values. Where the kept ones span more than five orders of magnitude, or there are fewer delay vectors than
+dimensions, the exact route forms H and takes its singular vectors by a QR decomposition.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from torch import Tensor
 
 from dynalign.errors import DynalignError
 from dynalign.metrics.control import Drive, drive_of
+from dynalign.metrics.delays import Blocks, Embedding, cut
+from dynalign.metrics.shrinkage import noise_edge
 
 Rank = int | float | Literal["optimal"]
 
@@ -45,110 +48,13 @@ class ConditionWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Embedding:
-    """How delay vectors are made: ``n_delays`` states, ``interval`` time steps apart."""
-
-    n_delays: int
-    interval: int
-
-    def check(self, shape: torch.Size, where: str) -> None:
-        """Raise a DynalignError unless trials (trials, time, units) are long enough for one step of delay vectors."""
-        time = shape[1]
-        needed = (self.n_delays - 1) * self.interval + 2
-        if time < needed:
-            longest = (time - 2) // self.interval + 1
-            remedy = f"use n_delays <= {longest}" if longest >= 1 else "dynamics need at least 2"
-            raise DynalignError(
-                f"{where} has {time} time steps per trial, too few for n_delays={self.n_delays} at "
-                f"delay_interval={self.interval}, which need at least {needed}; {remedy}."
-            )
-
-    def __call__(self, states: Tensor) -> Tensor:
-        """Return the delay vectors (trials, time - (n_delays - 1) interval, n_delays units), oldest first.
-
-        At an interval of 1 this is a view: neighbouring delay vectors overlap in memory.
-        """
-        windows = states.unfold(1, (self.n_delays - 1) * self.interval + 1, 1)  # (trials, steps, units, window)
-        return windows[..., :: self.interval].mT.flatten(2)
-
-    def gram(self, left: Tensor, right: Tensor | None = None) -> Tensor:
-        """Return the inner products, over all trials and steps, of the coordinates of two systems' delay vectors.
-
-        Parameters
-        ----------
-        left : Tensor, shape (trials, time, units)
-        right : Tensor, shape (trials, time, units), optional
-            ``left`` itself if not given.
-
-        Returns
-        -------
-        Tensor, shape (n_delays units, n_delays units)
-        """
-        itself = right is None
-        right = left if right is None else right
-        steps = left.shape[1] - (self.n_delays - 1) * self.interval
-        if 2 * self.interval >= steps or self.n_delays < 3:
-            return _flat(self(left)).mT @ _flat(self(right))
-        units, d = left.shape[2], self.n_delays
-        # Time first, so that any run of time steps is one block of memory.
-        x = left.transpose(0, 1).contiguous()
-        y = x if itself else right.transpose(0, 1).contiguous()
-
-        def lagged(i: int, j: int) -> Tensor:
-            a, b = i * self.interval, j * self.interval
-            return _flat(x[a : a + steps]).mT @ _flat(y[b : b + steps])
-
-        # Blocks (i, j) -> (i+1, j+1): the window starts `interval` later, so it loses steps there and gains them at its
-        # end. What all windows lose and gain is the Gram matrix of two short pieces of the trials.
-        losses, gains = (
-            _blocks(_flat(self._piece(left, begin)).mT @ _flat(self._piece(right, begin)), d - 1, units)
-            for begin in (0, steps)
-        )
-        top = torch.stack([lagged(0, j) for j in range(d)])
-        side = top[1:].mT if itself else torch.stack([lagged(i, 0) for i in range(1, d)])
-        rows = [top]
-        for i in range(1, d):
-            moved = rows[-1][:-1] + gains[i - 1] - losses[i - 1]
-            rows.append(torch.cat([side[i - 1 : i], moved]))
-        return torch.stack(rows).permute(0, 2, 1, 3).reshape(d * units, d * units)
-
-    def products(self, states: Tensor, others: Tensor) -> Tensor:
-        """Return the inner products, over all trials and steps, of delay vectors with ``others``.
-
-        Parameters
-        ----------
-        states : Tensor, shape (trials, time, units)
-        others : Tensor, shape (trials * steps, columns)
-
-        Returns
-        -------
-        Tensor, shape (n_delays units, columns)
-        """
-        steps = states.shape[1] - (self.n_delays - 1) * self.interval
-        begins = range(0, self.n_delays * self.interval, self.interval)
-        return torch.cat([_flat(states[:, begin : begin + steps]).mT @ others for begin in begins])
-
-    def acting(self, inputs: Tensor) -> Tensor:
-        """Return the inputs (trials, steps - 1, channels) that lead to each delay vector but the first.
-
-        They are those at the time of its newest state.
-        """
-        return inputs[:, (self.n_delays - 1) * self.interval + 1 :]
-
-    def _piece(self, states: Tensor, begin: int) -> Tensor:
-        """Return `interval` steps from `begin` on, embedded with one delay less (trials, interval, (d - 1) units)."""
-        stop = begin + (self.n_delays - 1) * self.interval
-        return Embedding(self.n_delays - 1, self.interval)(states[:, begin:stop])
-
-
-@dataclass(frozen=True)
 class HankelDMD:
     """A fitted operator and the coordinates that it acts in.
 
     Attributes
     ----------
     operator : Tensor, shape (rank, rank)
-        Maps whitened coordinates of the delay embedding one time step on; zero in directions without data.
+        Maps whitened coordinates of the delay embedding one horizon on; zero in directions without data.
     input_operator : Tensor, shape (rank, channels)
         What the inputs add to them in that step; without columns where there are no inputs.
     whitening : Tensor, shape (n_delays units, kept_rank)
@@ -159,6 +65,10 @@ class HankelDMD:
         Share of the delay embedding's variance that these directions hold.
     span : float
         Orders of magnitude from the largest to the smallest singular value that was kept.
+    reliability : Tensor, shape (kept_rank, kept_rank)
+        The share of the variance of each whitened direction that is no noise; the identity unless noise was asked for.
+    unexplained : float
+        Mean squared error of the operator over that of the better one of predicting no change and predicting the mean.
     """
 
     operator: Tensor
@@ -167,6 +77,16 @@ class HankelDMD:
     kept_rank: int
     explained_variance: float
     span: float
+    reliability: Tensor
+    unexplained: float
+
+    def change(self) -> Tensor:
+        """Return how coordinates change over the horizon (rank, rank), each direction counted by its reliability."""
+        kept = self.kept_rank
+        one = torch.eye(kept, dtype=self.operator.dtype, device=self.operator.device)
+        inner = self.reliability @ (self.operator[:kept, :kept] - one) @ self.reliability
+        more = len(self.operator) - kept
+        return torch.nn.functional.pad(inner, (0, more, 0, more))
 
     def isometric(self) -> Tensor:
         """Return the operator (rank, rank) in coordinates in which delay vectors have the lengths that they have.
@@ -182,22 +102,24 @@ class HankelDMD:
 
 
 def fit_hankel_dmd(
-    states: Tensor,
+    states: Blocks,
     embedding: Embedding,
     *,
     rank: Rank,
     ridge: float,
     rounding: float,
-    inputs: Tensor | None = None,
+    inputs: Blocks | None = None,
+    horizon: int = 1,
+    shrink: bool = False,
     where: str = "x",
 ) -> HankelDMD:
     """Fit the operator of one system; gradients flow from it to the states where the fast route is taken.
 
     Parameters
     ----------
-    states : Tensor, float64, shape (trials, time, units)
-        Checked and centred.
-    inputs : Tensor, float64, shape (trials, time, channels), optional
+    states : tensors, float64, of shape (trials, time, units)
+        Checked and centred; trials of one length in one tensor.
+    inputs : tensors, float64, of shape (trials, time, channels), optional
         What drove the system in the step to the state of the same index; checked and centred.
     rank : int, float or "optimal"
         Directions to keep: this many; as many as hold this share of the variance; or those above the optimal hard
@@ -207,79 +129,135 @@ def fit_hankel_dmd(
         delay vectors.
     rounding : float
         Relative rounding error of the data; directions whose singular value is smaller hold no data.
+    horizon : int
+        Time steps that the operator leads on; 1 where there are inputs.
+    shrink : bool
+        Whether directions within the noise are left out, and the reliability of the others is asked for.
 
     Raises
     ------
     DynalignError
-        If the trials are too short for the delays, or ``rank`` exceeds the dimension of the embedding.
+        If the trials are too short for the delays, ``rank`` exceeds the dimension of the embedding, or nothing stands
+        out of the noise.
 
     Warns
     -----
     ConditionWarning
         If the kept singular values span more than five orders of magnitude.
     """
-    trials, time, units = states.shape
-    embedding.check(states.shape, where)
+    embedding.check(max(block.shape[1] for block in states), horizon, where)
+    whole = [block for block in states if block.shape[1] >= embedding.needed(horizon)]
+    units = states[0].shape[2]
     width = embedding.n_delays * units
     if isinstance(rank, int) and rank > width:
         raise DynalignError(
             f"rank={rank} exceeds the {width} dimensions of {where}'s delay embedding ({units} units x "
             f"{embedding.n_delays} delays); use rank <= {width}, or more delays."
         )
-    rows = trials * (time - (embedding.n_delays - 1) * embedding.interval)
-    floor = max(rounding, max(rows, width) * torch.finfo(states.dtype).eps)
+    rows = embedding.count(whole)
+    floor = max(rounding, max(rows, width) * torch.finfo(states[0].dtype).eps)
+    if inputs is None:
+        acting = states[0].new_zeros(rows - horizon * sum(map(len, whole)), 0)
+    else:
+        acting = embedding.newest([block for block in inputs if block.shape[1] >= embedding.needed(horizon)])
+    request = _Request(embedding, rank, ridge, floor, drive_of(acting, floor=floor), horizon, shrink, where)
+    if rows < width and not states[0].requires_grad:  # their Gram matrix would be larger than they are
+        return _fit_exactly(whole, request)
+    return _fit_fast(whole, request) or _fit_exactly(whole, request)
 
-    acting = states.new_zeros(rows - trials, 0) if inputs is None else _flat(embedding.acting(inputs))
-    drive = drive_of(acting, floor=floor)
 
-    if rows < width and not states.requires_grad:  # their Gram matrix would be larger than they are
-        return _fit_exactly(states, embedding, rank, ridge, floor, drive, where)
-    before = embedding.gram(states[:, :-1])
-    last = _flat(embedding(states)[:, -1:])
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of a fit; ``floor`` is the relative size below which singular values are rounding errors."""
+
+    embedding: Embedding
+    rank: Rank
+    ridge: float
+    floor: float
+    drive: Drive
+    horizon: int
+    shrink: bool
+    where: str
+
+    def kept(self, values: Tensor, shape: tuple[int, int], noise: float) -> int:
+        """Return how many of the singular ``values`` of the delay vectors, of ``shape``, are kept."""
+        least = max(self.floor * float(values[0]), math.sqrt(noise))
+        kept = int((values[: _wanted(values, self.rank, shape)] > least).sum())
+        if kept == 0:
+            raise DynalignError(
+                f"Nothing of {self.where} stands out of its noise: the next state cannot be foreseen from the "
+                f"{self.embedding.n_delays} states before, so that there are no dynamics to compare."
+            )
+        return kept
+
+
+def _fit_fast(states: Blocks, request: _Request) -> HankelDMD | None:
+    """Fit by Gram matrices; None where they have too few digits for the directions that are kept."""
+    embedding, horizon = request.embedding, request.horizon
+    early, late = cut(states, 0, horizon), cut(states, horizon, 0)
+    before = embedding.gram(early)
+    last = embedding.rows([block[:, -(embedding.needed(horizon) - 1) :] for block in states])
+    first = embedding.rows([block[:, : embedding.needed(horizon) - 1] for block in states])
     gram = before + last.mT @ last
     squares, vectors = torch.linalg.eigh(gram.detach())
     values = squares.flip(0).clamp_min(0).sqrt()
-    kept = int((values[: _wanted(values, rank, (rows, width))] > floor * values[0]).sum())
+    noise = _noise(states, request, gram, values, vectors.flip(1))
+    kept = request.kept(values, (embedding.count(states), len(gram)), float(noise.detach()))
     if values[kept - 1] <= _GRAM_RANGE * values[0]:
-        return _fit_exactly(states, embedding, rank, ridge, floor, drive, where)
+        return None
     whitening = _whiten(gram, squares, vectors, kept)
-    driven = [whitening.mT @ embedding.products(part, drive.basis) for part in (states[:, :-1], states[:, 1:])]
+    basis = request.drive.basis
+    driven = [whitening.mT @ embedding.products(part, basis) for part in (early, late)]
     inner = whitening.mT @ before @ whitening - driven[0] @ driven[0].mT
     if _is_singular(inner):
-        return _fit_exactly(states, embedding, rank, ridge, floor, drive, where)
-    cross = whitening.mT @ embedding.gram(states[:, :-1], states[:, 1:]) @ whitening - driven[0] @ driven[1].mT
-    return _result(_solve(inner, cross, ridge), driven, drive, whitening, values, rank)
+        return None
+    cross = whitening.mT @ embedding.gram(early, late) @ whitening - driven[0] @ driven[1].mT
+    after = whitening.mT @ (gram - first.mT @ first) @ whitening - driven[1] @ driven[1].mT
+    return _result(
+        _solve(inner, cross, request.ridge), (inner, cross, after), driven, whitening, values, noise, request
+    )
 
 
-def prediction_error(fit: HankelDMD, embedding: Embedding, states: Tensor, inputs: Tensor | None = None) -> float:
-    """Return the mean squared error of the operators one step on, over that of predicting no change (persistence)."""
-    coordinates = embedding(states) @ fit.whitening
+def _noise(states: Blocks, request: _Request, gram: Tensor, values: Tensor, axes: Tensor) -> Tensor:
+    """Return the sum of squares, over all delay vectors, up to which a direction may be all noise; 0 if none is asked.
+
+    ``axes`` are the singular directions (n_delays units, directions), the largest first.
+    """
+    if not request.shrink:
+        return values.new_zeros(())
+    return request.embedding.count(states) * noise_edge(states, request.embedding, gram, values, axes)
+
+
+def prediction_error(
+    fit: HankelDMD, embedding: Embedding, states: Blocks, inputs: Blocks | None = None, horizon: int = 1
+) -> float:
+    """Return the mean squared error of the operators one horizon on, over that of predicting no change."""
+    whole = [block for block in states if block.shape[1] >= embedding.needed(horizon)]
+    before, after = (embedding.rows(part) @ fit.whitening for part in (cut(whole, 0, horizon), cut(whole, horizon, 0)))
     size = torch.linalg.vector_norm(fit.whitening, dim=0)  # 1 / singular value: a direction counts by its variance
-    before, after = coordinates[:, :-1], coordinates[:, 1:]
     kept = fit.kept_rank
     predicted = before @ fit.operator[:kept, :kept].mT
     if inputs is not None:
-        predicted = predicted + embedding.acting(inputs) @ fit.input_operator[:kept].mT
+        long = [block for block in inputs if block.shape[1] >= embedding.needed(horizon)]
+        predicted = predicted + embedding.newest(long) @ fit.input_operator[:kept].mT
     error = ((after - predicted) / size).square().sum()
     persistence = ((after - before) / size).square().sum()
     return float(error / persistence) if persistence > 0 else 0.0
 
 
-def _fit_exactly(
-    states: Tensor, embedding: Embedding, rank: Rank, ridge: float, floor: float, drive: Drive, where: str
-) -> HankelDMD:
+def _fit_exactly(states: Blocks, request: _Request) -> HankelDMD:
     """Fit by a QR decomposition of the delay vectors, which keeps the digits of small directions."""
-    if states.requires_grad:
+    where, drive, embedding = request.where, request.drive, request.embedding
+    if states[0].requires_grad:
         raise DynalignError(
             f"The kept directions of {where} differ too much in size for a gradient through the fit"
             + (", or its inputs leave nothing of some" if drive.basis.shape[1] else "")
             + "; use a lower rank."
         )
-    embedded = embedding(states)
-    rows = _flat(embedded)
+    rows = embedding.rows(states)
     values, axes = _singular(rows)
-    wanted = _wanted(values, rank, tuple(rows.shape))
-    kept = int((values[:wanted] > floor * values[0]).sum())
+    noise = _noise(states, request, axes.mT * values.square() @ axes if request.shrink else rows, values, axes.mT)
+    kept = request.kept(values, (rows.shape[0], rows.shape[1]), float(noise.detach()))
     span = float(torch.log10(values[0] / values[kept - 1]))
     if span > -math.log10(_GRAM_RANGE):
         warnings.warn(
@@ -289,16 +267,19 @@ def _fit_exactly(
             stacklevel=2,
         )
     whitening = axes[:kept].mT / values[:kept]
-    whitened = (rows @ whitening).reshape(*embedded.shape[:2], kept)
-    before, after = (_flat(whitened[:, part]) for part in (slice(None, -1), slice(1, None)))
+    before, after = (
+        embedding.rows(part) @ whitening for part in (cut(states, 0, request.horizon), cut(states, request.horizon, 0))
+    )
     driven = [part.mT @ drive.basis for part in (before, after)]
     # What is smaller than this beside the states, before the inputs took their share, is a rounding error.
-    cut = floor * float(torch.linalg.matrix_norm(before, 2))
+    least = request.floor * float(torch.linalg.matrix_norm(before, 2))
     before, after = (part - drive.basis @ share.mT for part, share in zip((before, after), driven, strict=True))
-    inner = before.mT @ before
+    inner, cross = before.mT @ before, before.mT @ after
     if _is_singular(inner):
-        return _result(_shortest_solution(before, after, ridge, cut), driven, drive, whitening, values, rank)
-    return _result(_solve(inner, before.mT @ after, ridge), driven, drive, whitening, values, rank)
+        solution = _shortest_solution(before, after, request.ridge, least)
+    else:
+        solution = _solve(inner, cross, request.ridge)
+    return _result(solution, (inner, cross, after.mT @ after), driven, whitening, values, noise, request)
 
 
 def _singular(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -334,12 +315,24 @@ def _shortest_solution(before: Tensor, after: Tensor, ridge: float, cut: float) 
 
 
 def _result(
-    solution: Tensor, driven: list[Tensor], drive: Drive, whitening: Tensor, values: Tensor, rank: Rank
+    solution: Tensor,
+    products: tuple[Tensor, Tensor, Tensor],
+    driven: list[Tensor],
+    whitening: Tensor,
+    values: Tensor,
+    noise: Tensor,
+    request: _Request,
 ) -> HankelDMD:
-    """Return the fit; ``driven`` are the inner products of present and next state with the drive."""
+    """Return the fit.
+
+    ``products`` are the inner products of the present with itself, of the present with what comes, and of that with
+    itself, less what the inputs did; ``driven`` are those of present and future with the drive.
+    """
     kept = len(solution)
-    size = rank if isinstance(rank, int) else kept
-    added = (driven[1] - solution.mT @ driven[0]) @ drive.per_channel.mT
+    size = request.rank if isinstance(request.rank, int) else kept
+    added = (driven[1] - solution.mT @ driven[0]) @ request.drive.per_channel.mT
+    # With W the whitening, 1 - noise WᵀW turns with W's columns, as the operator does, and gradients need no more.
+    one = torch.eye(kept, dtype=solution.dtype, device=solution.device)
     return HankelDMD(
         operator=torch.nn.functional.pad(solution.mT, (0, size - kept, 0, size - kept)),
         input_operator=torch.nn.functional.pad(added, (0, 0, 0, size - kept)),
@@ -347,10 +340,26 @@ def _result(
         kept_rank=kept,
         explained_variance=float(values[:kept].square().sum() / values.square().sum()),
         span=float(torch.log10(values[0] / values[kept - 1])),
+        reliability=one - noise * (whitening.mT @ whitening),
+        unexplained=_unexplained(solution.detach(), products, whitening.detach()),
     )
 
 
-def _wanted(values: Tensor, rank: Rank, shape: tuple[int, ...]) -> int:
+def _unexplained(solution: Tensor, products: tuple[Tensor, Tensor, Tensor], whitening: Tensor) -> float:
+    """Return the squared error of a solution, over that of the better of predicting no change and the mean.
+
+    Directions count by their variance.
+    """
+    inner, cross, after = (part.detach() for part in products)
+    size = 1 / whitening.square().sum(0)
+    mean = (size * after.diagonal()).sum()
+    no_change = (size * (after - 2 * cross + inner).diagonal()).sum()
+    error = (size * (after - 2 * cross.mT @ solution + solution.mT @ inner @ solution).diagonal()).sum()
+    least = torch.minimum(mean, no_change)
+    return float(error / least) if least > 0 else 0.0
+
+
+def _wanted(values: Tensor, rank: Rank, shape: tuple[int, int]) -> int:
     """Return how many of the singular ``values`` of a matrix of ``shape``, largest first, ``rank`` asks for."""
     if rank == "optimal":
         threshold = _optimal_threshold(min(shape) / max(shape)) * values[: min(shape)].median()
@@ -416,12 +425,3 @@ class _Whiten(torch.autograd.Function):
 def _whiten(gram: Tensor, values: Tensor, vectors: Tensor, rank: int) -> Tensor:
     whitening: Tensor = _Whiten.apply(gram, values, vectors, rank)  # type: ignore[no-untyped-call]
     return whitening
-
-
-def _flat(x: Tensor) -> Tensor:
-    return x.reshape(-1, x.shape[-1])
-
-
-def _blocks(gram: Tensor, count: int, units: int) -> Tensor:
-    """Return the blocks (count, count, units, units) of a square matrix."""
-    return gram.reshape(count, units, count, units).permute(0, 2, 1, 3)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from dynalign.metrics.base import check_driven, precision
-from dynalign.metrics.dsa import DSA, Given
 from dynalign.metrics.hankel_dmd import HankelDMD, Rank
+from dynalign.metrics.operators import OperatorMetric
 
 
 @dataclass(frozen=True)
-class InputDSA(DSA):
+class InputDSA(OperatorMetric):
     r"""DSA of the internal operators of two driven systems.
 
     .. math:: v_{t+1} = A v_t + B u_{t+1}
@@ -81,14 +79,6 @@ class InputDSA(DSA):
         "that can be foreseen from the states take a part of the dynamics with them."
     )
     needs_inputs: ClassVar[bool] = True
-
-    def _given(self, x: Any, where: str, *, gradient: bool = False) -> Given:
-        states, size, inputs = check_driven(x, where=where, metric=self.title, center=self.center)
-        return Given(
-            states=self._on_device(x.states, states, size, gradient),
-            inputs=torch.from_numpy(inputs).to(self._device),
-            rounding=max(precision(x.states), precision(x.inputs)),
-        )
 
     def _operator(self, fit: HankelDMD) -> Tensor:
         return fit.operator if self.whiten else fit.isometric()

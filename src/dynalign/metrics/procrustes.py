@@ -96,7 +96,7 @@ class Procrustes(Metric):
         DynalignError
             If ``x`` is unfit for any metric, or if its norm is needed and too large or small for a number.
         """
-        states, size = check_states(x, where=where)
+        states, size = check_states(x, where=where, metric=self.title)
         norm = float(np.linalg.norm(states))
         states /= norm
         if self.distance == "size-and-shape":

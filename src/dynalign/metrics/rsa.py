@@ -117,7 +117,7 @@ class RSA(Metric):
             If ``x`` is unfit for any metric, has fewer than three conditions or too many to be ranked, or if its RDM or
             one of its patterns is constant where a correlation with it is asked for.
         """
-        states, _ = check_states(x, where=where)
+        states, _ = check_states(x, where=where, metric=self.title)
         patterns = self._patterns(states, where)
         count = len(patterns)
         if count < 3:

@@ -102,7 +102,7 @@ class SoftMatching(Metric):
         DynalignError
             If ``x`` is unfit for any metric, or if its size is needed and too large or small for a number.
         """
-        states, unit = check_states(x, where=where)
+        states, unit = check_states(x, where=where, metric=self.title)
         size = float(np.linalg.norm(states)) / math.sqrt(states.shape[-1])
         states /= size
         if self.distance == "size-and-shape":
