@@ -6,10 +6,12 @@ from dynalign.metrics.cca import CCA, PWCCA, SVCCA
 from dynalign.metrics.cka import CKA
 from dynalign.metrics.dsa import DSA, Explanation
 from dynalign.metrics.dsa_metric import DSAMetric
+from dynalign.metrics.groups import Groups, compare_groups
 from dynalign.metrics.hankel_dmd import ConditionWarning
 from dynalign.metrics.input_dsa import InputDSA
 from dynalign.metrics.pairwise import Distance, against, measure, pairwise
 from dynalign.metrics.procrustes import Procrustes
+from dynalign.metrics.reliability import Reliability, reliability
 from dynalign.metrics.rsa import RSA
 from dynalign.metrics.soft_matching import SoftMatching
 
@@ -27,11 +29,15 @@ __all__ = [
     "Distance",
     "Driven",
     "Explanation",
+    "Groups",
     "InputDSA",
     "Metric",
     "Procrustes",
+    "Reliability",
     "SoftMatching",
     "against",
+    "compare_groups",
     "measure",
     "pairwise",
+    "reliability",
 ]
