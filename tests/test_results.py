@@ -32,7 +32,7 @@ FACTORS = {"model": "rnn", "task": "pdm", "noise": 0, "seed": 0}
 
 
 def numbers(value: float, label: str = "CKA", reference: str = "initial") -> pd.DataFrame:
-    row = dict(zip(NUMBERS, ("learning", 3, 0.9, label, "none", reference, value, 0.1, ""), strict=True))
+    row = dict(zip(NUMBERS, ("learning", 3, 0.9, label, "none", reference, value, 0.01, 0.1, ""), strict=True))
     return pd.DataFrame([{"run": "whatever the job called it", **row}])
 
 

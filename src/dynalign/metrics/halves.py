@@ -18,7 +18,7 @@ from dynalign.metrics.pairwise import measure
 Places = npt.NDArray[np.intp]
 
 
-def floor_distances(metric: Metric, x: Any, *, splits: int, seed: int = 0) -> npt.NDArray[np.float64]:
+def floor_distances(metric: Metric, x: Any, *, splits: int, seed: int = 0, where: str = "x") -> npt.NDArray[np.float64]:
     """Return the distances between random halves of the trials of ``x``, shape (splits,).
 
     Parameters
@@ -30,6 +30,8 @@ def floor_distances(metric: Metric, x: Any, *, splits: int, seed: int = 0) -> np
         How often the trials are halved.
     seed : int
         Of the draws.
+    where : str
+        What ``x`` is called in errors.
 
     Raises
     ------
@@ -37,9 +39,9 @@ def floor_distances(metric: Metric, x: Any, *, splits: int, seed: int = 0) -> np
         If the metric compares trial by trial, ``x`` has fewer than two trials, or the metric refuses a half of it.
     """
     check_halves(metric)
-    whole = trials_of(x, "x")
+    whole = trials_of(x, where)
     systems = {
-        f"{name} half of x (split {split})": partial(take, whole, places)
+        f"{name} half of {where} (split {split})": partial(take, whole, places)
         for split, pair in enumerate(drawn_halves(count(whole), half_size([count(whole)]), splits, seed))
         for name, places in zip(("one", "the other"), pair, strict=True)
     }
