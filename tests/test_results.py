@@ -242,3 +242,11 @@ def test_the_sweep_of_a_job_is_the_nearest_above(tmp_path: Path) -> None:
     stated.mkdir()
     Sweep.start(stated, "train", None)
     assert sweep_folder_of(deep, stated) == stated
+
+
+def test_results_of_before_there_were_floors_are_read(tmp_path: Path) -> None:
+    result = finish(Result("train", folder=tmp_path))
+    write_table(numbers(0.5).drop(columns="floor"), tmp_path, "dissimilarities")
+    table = Sweep.load(result.folder).table()
+    assert table["dissimilarity"].tolist() == [0.5]
+    assert table["floor"].isna().all()

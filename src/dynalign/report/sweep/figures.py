@@ -180,9 +180,9 @@ def _line(style: Style, *, crowded: bool) -> dict[str, Any]:
 
 def _band(axes: Axes, floor: pd.Series[float]) -> Artist:
     """Shade what lies below the floor, by epoch; a single epoch gets a band that can be seen."""
-    epochs, heights = floor.index.to_numpy(dtype=float), floor.to_numpy()
+    epochs, heights = floor.index.astype(float).tolist(), floor.tolist()
     if len(epochs) == 1:
-        epochs, heights = epochs[0] + np.array([-0.05, 0.05]), np.repeat(heights, 2)
+        epochs, heights = [epochs[0] - 0.05, epochs[0] + 0.05], heights * 2
     ink = matplotlib.rcParams["text.color"]
     return axes.fill_between(epochs, 0, heights, color=ink, alpha=0.16, linewidth=0, zorder=0.5, label=_FLOOR)
 

@@ -169,12 +169,14 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
     own = rows[rows["run"] == rows["reference"]].to_dict("records")
     text = ""
     if len(apart) == 1:
-        text = f"{apart[0]['run']} and {apart[0]['reference']} are {_measured(apart[0])} apart."
+        text = f"{apart[0]['run']} and {apart[0]['reference']} are {number(apart[0]['dissimilarity'])} apart"
+        text += _beside(apart[0], " (floor {})") + "."
     elif apart:
         near, far = apart[0], apart[-1]
+        most, least = (number(each["dissimilarity"]) + _beside(each, ", floor {}") for each in (near, far))
         text = (
-            f"Most alike are {near['run']} and {near['reference']} ({_measured(near)}); "
-            f"least alike are {far['run']} and {far['reference']} ({_measured(far)})."
+            f"Most alike are {near['run']} and {near['reference']} ({most}); "
+            f"least alike are {far['run']} and {far['reference']} ({least})."
         )
     if own:
         worst = own[-1]
@@ -185,10 +187,10 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
     return [{"metric": metric, "unit": unit, "text": text.strip()}] if text else []
 
 
-def _measured(row: Mapping[Any, Any]) -> str:
-    """Return the number of a row, with its floor if there is one."""
+def _beside(row: Mapping[Any, Any], text: str) -> str:
+    """Return a text with the floor of a row in it; nothing where there is no floor."""
     floor = float(row.get("floor", math.nan))
-    return number(row["dissimilarity"]) + ("" if math.isnan(floor) else f", floor {number(floor)}")
+    return "" if math.isnan(floor) else text.format(number(floor))
 
 
 def _matrices(
