@@ -32,7 +32,7 @@ FACTORS = {"model": "rnn", "task": "pdm", "noise": 0, "seed": 0}
 
 
 def numbers(value: float, label: str = "CKA", reference: str = "initial") -> pd.DataFrame:
-    row = dict(zip(NUMBERS, ("learning", 3, 0.9, label, "none", reference, value, 0.1, ""), strict=True))
+    row = dict(zip(NUMBERS, ("learning", 3, 0.9, label, "none", reference, value, 0.01, 0.1, ""), strict=True))
     return pd.DataFrame([{"run": "whatever the job called it", **row}])
 
 
@@ -242,3 +242,11 @@ def test_the_sweep_of_a_job_is_the_nearest_above(tmp_path: Path) -> None:
     stated.mkdir()
     Sweep.start(stated, "train", None)
     assert sweep_folder_of(deep, stated) == stated
+
+
+def test_results_of_before_there_were_floors_are_read(tmp_path: Path) -> None:
+    result = finish(Result("train", folder=tmp_path))
+    write_table(numbers(0.5).drop(columns="floor"), tmp_path, "dissimilarities")
+    table = Sweep.load(result.folder).table()
+    assert table["dissimilarity"].tolist() == [0.5]
+    assert table["floor"].isna().all()

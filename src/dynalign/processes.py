@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
 
 import scipy.linalg  # noqa: F401  # one_thread limits what is loaded by then
 import torch
-from pebble import ProcessExpired, ProcessPool
-from threadpoolctl import threadpool_limits
+
+from dynalign.errors import DynalignError
+
+if TYPE_CHECKING:
+    from pebble import ProcessExpired, ProcessPool
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def cores() -> int:
@@ -18,6 +27,8 @@ def cores() -> int:
 
 def started(workers: int) -> ProcessPool:
     """Start so many processes, each of which is replaced when it dies."""
+    from pebble import ProcessPool  # only here: who compares recordings alone has not installed it
+
     return ProcessPool(
         max_workers=workers,
         initializer=one_thread,
@@ -32,5 +43,59 @@ def how_it_died(error: ProcessExpired) -> str:
 
 def one_thread() -> None:
     """Keep processes out of each other's way, and their numbers the same on any number of processors."""
+    from threadpoolctl import threadpool_limits  # as above
+
     torch.set_num_threads(1)
     threadpool_limits(1)
+
+
+Run = Callable[[Callable[..., Any], Sequence[Sequence[Any]]], Iterator[tuple[int, Any]]]
+
+
+@contextlib.contextmanager
+def side_by_side(workers: int) -> Iterator[Run]:
+    """Give a function that computes in at most so many processes of one thread, which end with the block.
+
+    It is called with a function and the arguments of each task, and yields (place of the task, result) as they end.
+    What a task raises is raised there. The function must be one of a module; what it is given and returns is pickled.
+    Give tensors as bytes, for as such they would be put into shared memory, of which there may be little.
+
+    It needs nothing but the standard library.
+
+    Raises
+    ------
+    DynalignError
+        If a process dies.
+    """
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+    def run(function: Callable[..., Any], tasks: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
+        with _starting_on_one_thread():  # processes start as tasks come in
+            futures = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    try:
+        yield run
+    except BrokenExecutor as error:
+        raise DynalignError(
+            "A process that computed died, perhaps for want of memory; a script that starts processes needs "
+            'if __name__ == "__main__": around what it does.'
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _starting_on_one_thread() -> Iterator[None]:
+    """Let processes that start inside compute on one thread: libraries ask the environment when they are loaded."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

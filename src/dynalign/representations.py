@@ -7,6 +7,9 @@ trials and period, as the network saw them.
 
 from __future__ import annotations
 
+import math
+import time
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -15,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynalign.errors import DynalignError, suggestion
+from dynalign.errors import DamagedError, DynalignError, suggestion
 from dynalign.metrics import Distance, Driven, Metric, measure
+from dynalign.metrics.halves import floor_distances
+from dynalign.metrics.pairwise import reason_of
 from dynalign.networks import Network, build_network
 from dynalign.perturbations import RepresentationNoise
 from dynalign.store import Run
@@ -293,6 +298,47 @@ def measure_reduced(
 
     parts = {(pair, place): part(pair, place) for pair in pairs for place in (0, 1)}
     return measure(metric, parts, [((pair, 0), (pair, 1)) for pair in pairs], progress=progress)
+
+
+def measure_floor(
+    metric: Metric,
+    system: System | Callable[[], System],
+    *,
+    splits: int,
+    components: int | None,
+    basis: Literal["own", "common"],
+) -> Distance | None:
+    """Return the mean distance of random halves of the trials of a system as ``Representation`` returns it.
+
+    It is the same at every call. Where the basis is common, it is that of the whole system, which both halves share.
+    None where there can be no halves: of the metric, if it compares trial by trial, or of a single trial.
+    """
+    if metric.needs_matched_trials or splits < 1:
+        return None
+    start = time.perf_counter()
+    try:
+        whole = system() if callable(system) else system
+        states = _states(whole)
+        if len(states) < 2:
+            return None
+        if basis == "common":
+            states = reduce_units([states], components=components)[0]
+            whole = replace(whole, states=states) if isinstance(whole, Driven) else states
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to say of halves is said of the whole
+            values = floor_distances(metric, whole, splits=splits, where="the states")
+    except DamagedError:
+        raise
+    except Exception as error:  # whatever a metric of someone else may raise
+        return Distance(math.nan, time.perf_counter() - start, reason_of(error))
+    return Distance(float(values.mean()), time.perf_counter() - start)
+
+
+def floor_of_pair(first: Distance | None, second: Distance | None) -> float | None:
+    """Return the floor of the distance of two systems, the mean of both of theirs; None where one has none."""
+    if first is None or second is None or first.reason or second.reason:
+        return None
+    return (first.value + second.value) / 2
 
 
 def _states(system: System) -> States:

@@ -26,11 +26,23 @@ RESULT, SWEEP, _JOBS = "result.json", "sweep.json", ".jobs"
 RUNNING, FAILED, KILLED, MISSING = "running", "failed", "killed", "missing"
 BASE_FACTORS = ("model", "task", "curriculum", "noise", "perturbation", "seed")
 """Factors that tables have in any case."""
-NUMBERS = ("comparison", "epoch", "accuracy", "metric", "unit", "reference", "dissimilarity", "seconds", "reason")
+NUMBERS = (
+    "comparison",
+    "epoch",
+    "accuracy",
+    "metric",
+    "unit",
+    "reference",
+    "dissimilarity",
+    "floor",
+    "seconds",
+    "reason",
+)
 """What there is to say of a dissimilarity besides whose it is.
 
 ``comparison`` is "learning" (a checkpoint against its run's reference) or "pairwise" (two trained networks, of which
-``reference`` is the second); ``metric`` is a label.
+``reference`` is the second); ``metric`` is a label. ``floor`` is how far the two are from themselves, by random halves
+of their trials; NaN where it is not known.
 """
 
 
@@ -264,7 +276,7 @@ class Sweep:
                 continue
             if "run" in part:
                 known = {name: result.factors.get(name) for name in self.columns}
-                part = labelled(part[[*NUMBERS]], self.name_of(result), known)
+                part = labelled(part.reindex(columns=NUMBERS), self.name_of(result), known)
             parts.append(part)
         if not parts:
             return pd.DataFrame()

@@ -17,6 +17,7 @@ from dynalign.cli.schema import completed
 from dynalign.errors import DynalignError
 from dynalign.identity import name_of
 from dynalign.metrics import Metric
+from dynalign.training import FLOOR_SPLITS
 
 METRICS = {
     thing.name: thing
@@ -65,6 +66,7 @@ METRICS = {
         ("metric=[]", "choose at least one metric"),
         ("+metric.dsa_tuned.rank=3", "metric.dsa_tuned has settings but no class"),
         ("callbacks.dissimilarity.every_n_epochs=0", "every_n_epochs=0 must be a multiple"),
+        ("callbacks.dissimilarity.floor_splits=-1", "callbacks.dissimilarity.floor_splits=-1 must be a whole number"),
         ("+callbacks.dissimilarity.reference=final", "callbacks.dissimilarity.reference follows from other settings"),
     ],
 )
@@ -151,6 +153,7 @@ def test_keys_are_of_what_determines_the_network(tmp_path: Path) -> None:
         "metric=cka", "metric.dsa.rank=3", "reference=final", "logger=none", "perturbation=recurrent", "noise=0.0",
         "representation.components=5", "representation.rule=basic", "representation=trial", "~callbacks",
         "curriculum.name=other", "callbacks.dissimilarity.every_n_epochs=5", "objective=accuracy", "model.tau=100",
+        "callbacks.dissimilarity.floor_splits=0",
         "model._target_=dynalign.models.leaky_rnn.LeakyRNN",
     ]  # fmt: skip
     assert {job(tmp_path, override).spec.key for override in same} == {base}
@@ -261,3 +264,10 @@ def test_a_curriculum_over_any_rules(tmp_path: Path) -> None:
     phases = made.spec.phases
     assert [phase.rules for phase in phases] == [("go", "anti"), ("dlygo", "dlyanti")]
     assert made.spec.target == "dlyanti"
+
+
+def test_floors_are_measured_unless_they_are_not_wanted(tmp_path: Path) -> None:
+    assert job(tmp_path).floor_splits == FLOOR_SPLITS
+    assert job(tmp_path, "~callbacks").floor_splits == FLOOR_SPLITS
+    without = job(tmp_path, "callbacks.dissimilarity.floor_splits=0")
+    assert (without.floor_splits, without.details["floor_splits"]) == (0, 0)

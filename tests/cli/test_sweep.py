@@ -51,7 +51,10 @@ def test_one_row_per_number(sweep: Ran) -> None:
     assert pairs.loc[pairs["run"] != pairs["reference"], "dissimilarity"].min() > 1e-3
     assert learning.loc[learning["epoch"] == 0, "dissimilarity"].max() < 1e-4
     assert set(table["noise"]) == {0.0, 0.1}
-    assert table.drop(columns="reason").notna().all().all()
+    assert table.drop(columns=["reason", "floor"]).notna().all().all()
+    floors = table.loc[table["metric"].str.startswith("DSA"), "floor"]
+    assert (floors > 0).all()
+    assert table["floor"].drop(floors.index).isna().all()  # they compare trial by trial
     assert set(table["unit"]) == {"angle / (π/2)"}
 
 
@@ -79,6 +82,8 @@ def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:
         logged = [row[f"dissimilarity/{metric}"] for row in job.history if f"dissimilarity/{metric}" in row]
         mine = table["metric"].str.lower().str.startswith(metric)
         np.testing.assert_allclose(logged, table.loc[mine, "dissimilarity"], atol=1e-9)
+        floors = [row[f"dissimilarity/{metric}/floor"] for row in job.history if f"dissimilarity/{metric}/floor" in row]
+        np.testing.assert_allclose(floors, table.loc[mine, "floor"].dropna(), atol=1e-9)
     assert job.finished
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.runs import run_of
 
 from dynalign.errors import DamagedError
-from dynalign.metrics import CKA, Distance, Procrustes
+from dynalign.metrics import CKA, DSA, Distance, Procrustes
+from dynalign.metrics.halves import floor_distances
 from dynalign.representations import Representation
 from dynalign.results import NUMBERS
 from dynalign.store import Run, RunStore
@@ -120,3 +121,28 @@ def test_a_damaged_checkpoint_is_no_property_of_a_pair(run: Run, tmp_path: Path)
     store = RunStore(copy)
     with pytest.raises(DamagedError, match=r"epoch-0002.pt cannot be read"):
         measured(store.open(run.key), store)
+
+
+SPLIT = DSA(n_delays=2, rank=3)
+
+
+def test_floors_are_those_of_halves_and_found_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(tmp_path)
+    table = measured(run, store, metrics=[SPLIT, CKA()], floor_splits=2)
+    floors = {epoch: floor_distances(SPLIT, SEE.of(run, epoch), splits=2).mean() for epoch in run.epochs}
+    mine = table[table["metric"] == SPLIT.label]
+    np.testing.assert_allclose(mine["floor"], [(floors[epoch] + floors[0]) / 2 for epoch in run.epochs], atol=1e-9)
+    assert table.loc[table["metric"] == "CKA", "floor"].isna().all()
+    assert table["floor"].dtype == float
+    monkeypatch.setattr(DSA, "prepare", lambda *_, **__: pytest.fail("measured again"))
+    pd.testing.assert_frame_equal(measured(run, store, metrics=[SPLIT, CKA()], floor_splits=2), table)
+    assert measured(run, store, metrics=[SPLIT])["floor"].isna().all()
+
+
+def test_floors_that_were_measured_while_training_are_kept(run: Run, tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    known = {SPLIT.label: {epoch: Distance(0.1 * epoch, 0.0) for epoch in run.epochs} | {-1: Distance(9.0, 0.0)}}
+    table = measured(run, store, metrics=[SPLIT], floor_splits=2, known_floors=known)
+    assert table["floor"].tolist() == pytest.approx([0, 0.05, 0.1, 0.15])
+    again = measured(run, store, metrics=[SPLIT], floor_splits=2)
+    assert again["floor"].tolist() == table["floor"].tolist()

@@ -10,6 +10,7 @@ import pytest
 from tests.runs import run_of
 
 from dynalign.metrics import CKA, DSA, Procrustes
+from dynalign.metrics.halves import floor_distances
 from dynalign.representations import Representation
 from dynalign.store import RunStore
 from dynalign.studies import Trained, comparable, compare_trained
@@ -77,3 +78,14 @@ def test_progress_counts_what_is_measured(networks: list[Trained], tmp_path_fact
     seen.clear()
     compare_trained(networks, store, progress=lambda *step: seen.append(step))
     assert seen == []
+
+
+def test_the_floor_of_a_pair_is_the_mean_of_both(networks: list[Trained], store: RunStore) -> None:
+    metric = DSA(n_delays=2, rank=3)
+    splits = [3, 3, 0]
+    asked = [replace(each, metrics=[metric], floor_splits=k) for each, k in zip(networks, splits, strict=True)]
+    table = compare_trained(asked, store).set_index(["run", "reference"])["floor"]
+    floors = [floor_distances(metric, SEE.of(each.run, 3), splits=3).mean() for each in asked[:2]]
+    assert table["seed 0", "seed 1"] == pytest.approx(sum(floors) / 2, abs=1e-9)
+    assert table["seed 0", "seed 0"] == pytest.approx(floors[0], abs=1e-9)
+    assert np.isnan(table["seed 0", "seed 2"])

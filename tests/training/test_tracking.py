@@ -7,7 +7,8 @@ import pytest
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA, Driven, InputDSA, Procrustes, SoftMatching
-from dynalign.training import DissimilarityTracker, DissimilarityWarning
+from dynalign.metrics.halves import floor_distances
+from dynalign.training import FLOOR_SPLITS, DissimilarityTracker, DissimilarityWarning
 
 RNG = np.random.default_rng(0)
 CHECKPOINTS = [RNG.normal(size=(5, 30, 4)) for _ in range(4)]
@@ -164,3 +165,92 @@ def test_inputs_that_there_are_not_are_refused_at_once() -> None:
         DissimilarityTracker([INPUT_DSA])
     with pytest.raises(DynalignError, match="each state needs the input that led to it"):
         values(DissimilarityTracker([INPUT_DSA], control=CONTROL[:, 1:]))
+
+
+SPLIT = DSA(n_delays=2, rank=3)
+
+
+def halves(place: int, splits: int) -> float:
+    return float(floor_distances(SPLIT, CHECKPOINTS[place], splits=splits).mean())
+
+
+@pytest.mark.parametrize(
+    ("reference", "pairs"),
+    [
+        ("initial", {0: (0, 0), 1: (1, 0), 2: (2, 0), 3: (3, 0)}),
+        ("previous", {1: (1, 0), 2: (2, 1), 3: (3, 2)}),
+        ("final", {0: (0, 3), 1: (1, 3), 2: (2, 3), 3: (3, 3)}),
+    ],
+)
+def test_a_floor_is_how_far_both_are_from_themselves(reference: str, pairs: dict) -> None:
+    tracker = DissimilarityTracker([SPLIT, CKA()], reference=reference, components=None, floor_splits=3)
+    values(tracker)
+    found = {record.epoch: record.floor for record in tracker.records if record.metric == SPLIT.label}
+    expected = {epoch: (halves(i, 3) + halves(j, 3)) / 2 for epoch, (i, j) in pairs.items()}
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert all(record.floor is None for record in tracker.records if record.metric == "CKA")
+
+
+def test_a_reference_from_elsewhere_has_a_floor() -> None:
+    tracker = DissimilarityTracker([SPLIT], reference=CHECKPOINTS[2], components=None)
+    values(tracker)
+    assert tracker.records[0].floor == pytest.approx((halves(0, FLOOR_SPLITS) + halves(2, FLOOR_SPLITS)) / 2, abs=1e-12)
+
+
+def test_floors_in_a_common_basis_are_of_a_system_alone() -> None:
+    common = DissimilarityTracker([SPLIT], components=2, basis="common")
+    own = DissimilarityTracker([SPLIT], components=2)
+    values(common), values(own)
+    assert [record.floor for record in common.records] == pytest.approx([record.floor for record in own.records])
+
+
+def test_no_floor_is_measured_twice_and_none_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(
+        "dynalign.representations.floor_distances",
+        lambda metric, x, *, splits, where: calls.append(splits) or np.array([0.25]),
+    )
+    first = DissimilarityTracker([SPLIT], components=None)
+    for epoch in (0, 1):
+        first.add(epoch, CHECKPOINTS[epoch])
+    second = DissimilarityTracker([SPLIT], components=None)
+    second.load_state_dict(first.state_dict())
+    second.add(2, CHECKPOINTS[2])
+    assert [record.floor for record in second.records] == [0.25] * 3
+    assert len(calls) == 3
+    without = DissimilarityTracker([SPLIT], components=None, floor_splits=0)
+    values(without)
+    assert {record.floor for record in without.records} == {None}
+    assert len(calls) == 3
+    with pytest.raises(DynalignError, match="floor_splits=-1 must be"):
+        DissimilarityTracker([SPLIT], floor_splits=-1)
+
+
+def test_a_training_of_an_earlier_version_goes_on() -> None:
+    old = DissimilarityTracker([SPLIT], components=None, floor_splits=0)
+    old.add(0, CHECKPOINTS[0])
+    state = old.state_dict()
+    del state["floors"]
+    for record in state["records"]:
+        del record["floor"]
+    tracker = DissimilarityTracker([SPLIT], components=None)
+    tracker.load_state_dict(state)
+    tracker.add(1, CHECKPOINTS[1])
+    assert tracker.records[0].floor is None
+    assert tracker.records[1].floor > 0
+
+
+def test_a_floor_that_there_is_not_is_told_once_and_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(metric: object, x: object, **_: object) -> None:
+        raise DynalignError("One half of the states has too few trials.")
+
+    monkeypatch.setattr("dynalign.representations.floor_distances", refuse)
+    tracker = DissimilarityTracker([SPLIT], components=None)
+    with pytest.warns(DissimilarityWarning, match=r"No floor of DSA\(.*One half of the states") as told:
+        values(tracker)
+    assert len(told) == 1
+    assert all(record.floor is None and np.isfinite(record.dissimilarity) for record in tracker.records)
+    monkeypatch.undo()
+    one = DissimilarityTracker([DSA(n_delays=2, rank=2)], components=None)
+    one.add(0, CHECKPOINTS[0][:1])  # a single trial has no halves, of which there is nothing to say
+    assert one.records[0].floor is None

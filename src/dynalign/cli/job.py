@@ -22,7 +22,7 @@ from dynalign.networks import Network, build_network
 from dynalign.perturbations import Perturbation
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
-from dynalign.training import REFERENCES, Curriculum, RunSpec, plain_phases
+from dynalign.training import FLOOR_SPLITS, REFERENCES, Curriculum, RunSpec, plain_phases
 
 NAMELESS = ("metric", "logger", "store", "objective", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
@@ -42,6 +42,8 @@ class Job:
         A checkpoint's role, or another run in the store.
     every : int
         Epochs between two measurements.
+    floor_splits : int
+        How often the trials are halved for a floor.
     watched : bool
         Whether the network is measured while it trains, rather than afterwards; the numbers are the same.
     objective : str, optional
@@ -57,6 +59,7 @@ class Job:
     representation: Representation
     reference: str | Run
     every: int
+    floor_splits: int
     watched: bool
     store: RunStore
     loggers: Sequence[RunLogger]
@@ -71,6 +74,7 @@ class Job:
             "representation": describe(self.representation, asdict(self.representation)),
             "metrics": [describe(metric, metric.settings) for metric in self.metrics],
             "classes": [target_of(kind) for kind in self.classes],
+            "floor_splits": self.floor_splits,
         }
 
 
@@ -107,6 +111,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         representation=representation,
         reference=reference,
         every=_every(config, plain, spec.training.checkpoint_every),
+        floor_splits=_floor_splits(plain),
         watched=_OBSERVER in (plain.get("callbacks") or {}),
         store=store,
         loggers=build_loggers(plain),
@@ -290,7 +295,7 @@ def _every(config: DictConfig, plain: Mapping[str, Any], checkpoint_every: int) 
     if node is None:
         return checkpoint_every
     for key in config.callbacks[_OBSERVER]:
-        if key not in (TARGET, "every_n_epochs"):
+        if key not in (TARGET, "every_n_epochs", "floor_splits"):
             raise DynalignError(
                 f"callbacks.{_OBSERVER}.{key} follows from other settings; set reference, metric or representation."
             )
@@ -301,6 +306,18 @@ def _every(config: DictConfig, plain: Mapping[str, Any], checkpoint_every: int) 
             f"trainer.checkpoint_every={checkpoint_every}."
         )
     return every
+
+
+def _floor_splits(plain: Mapping[str, Any]) -> int:
+    node = (plain.get("callbacks") or {}).get(_OBSERVER)
+    if node is None:
+        return FLOOR_SPLITS
+    splits = int(node["floor_splits"])
+    if splits < 0:
+        raise DynalignError(
+            f"callbacks.{_OBSERVER}.floor_splits={splits} must be a whole number >= 0; 0 measures no floors."
+        )
+    return splits
 
 
 def _objective(typed: Any, metrics: Sequence[Metric]) -> str | None:

@@ -73,6 +73,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
                 rebuild(result.details["representation"]),
                 [rebuild(metric) for metric in result.details["metrics"]],
                 tuple(locate(target) for target in result.details["classes"]),
+                int(result.details.get("floor_splits", 0)),  # which older results do not say
             )
         )
     if not networks:

@@ -69,6 +69,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             store=job.store,
             every=job.every,
             known=_recorded(callback) if callback is not None and status != "from store" else None,
+            floor_splits=job.floor_splits,
+            known_floors=_floors(callback) if callback is not None and status != "from store" else None,
             classes=job.classes,
         )
         _log(run, job, numbers, logged, again=status == "from store" or not job.watched)
@@ -128,6 +130,7 @@ def _callback(job: Job) -> DissimilarityCallback:
         control=see.inputs(network, probe),
         components=see.components if common else None,
         basis=see.basis,
+        floor_splits=job.floor_splits,
         every_n_epochs=job.every,
     )
     return callback
@@ -141,6 +144,14 @@ def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]
     return found
 
 
+def _floors(callback: DissimilarityCallback) -> dict[str, dict[Any, Distance]]:
+    """Return how far each checkpoint is from itself, and the reference, if it is a run that was trained before."""
+    return {
+        label: {"elsewhere" if epoch < 0 else epoch: each for epoch, each in mine.items()}
+        for label, mine in callback.tracker.floors.items()
+    }
+
+
 def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again: bool) -> None:
     """Log what the loggers have not been given while the network trained, as it would have been."""
     keys = {label: f"dissimilarity/{name}" for label, name in training.log_names(job.metrics).items()}
@@ -151,23 +162,29 @@ def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again
     for row in run.history.to_dict("records"):
         here = known[known["epoch"] == row["epoch"]]
         values = {keys[label]: value for label, value in zip(here["metric"], here["dissimilarity"], strict=True)}
+        floors = here.dropna(subset=["floor"])
+        values |= {
+            f"{keys[label]}/floor": value for label, value in zip(floors["metric"], floors["floor"], strict=True)
+        }
         history = training.loggable({str(name): value for name, value in row.items()}) if again else {}
         if history or values:
             logged.log({**history, **values, "epoch": row["epoch"]}, int(row["step"]))
 
 
-def _final(job: Job, numbers: pd.DataFrame) -> dict[str, float]:
-    """Return the dissimilarity of the last checkpoint, by metric key; to the last one itself, that of the first."""
+def _final(job: Job, numbers: pd.DataFrame, column: str = "dissimilarity") -> dict[str, float]:
+    """Return the number of the last checkpoint, by metric key; to the last one itself, that of the first."""
     found = {}
     for metric in job.metrics:
         mine = numbers[numbers["metric"] == metric.label]
         if len(mine):
-            found[metric.key] = float(mine["dissimilarity"].iloc[0 if job.reference == "final" else -1])
+            found[metric.key] = float(mine[column].iloc[0 if job.reference == "final" else -1])
     return found
 
 
 def _summary(facts: Mapping[str, Any], status: str, numbers: pd.DataFrame, job: Job) -> dict[str, Any]:
     final = {f"final/dissimilarity/{key}": value for key, value in _final(job, numbers).items()}
+    floors = _final(job, numbers, "floor")
+    final |= {f"final/dissimilarity/{key}/floor": value for key, value in floors.items() if value == value}
     return {
         **{f"final/{name}": facts[name] for name in ("accuracy", "ideal_accuracy")},
         "final/status": status,

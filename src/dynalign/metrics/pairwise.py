@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from dynalign.errors import DamagedError, DynalignError
 from dynalign.metrics.base import Driven, Metric
+from dynalign.metrics.parallel import distances_side_by_side, workers_of
 
 _CHUNK = 64  # pairs that are compared together; bounds the memory of a batched metric
 
@@ -121,6 +122,7 @@ def pairwise(
     *,
     names: Sequence[str] | None = None,
     progress: bool | Callable[[int, int], None] = False,
+    n_jobs: int = 1,
 ) -> npt.NDArray[np.float64]:
     """Return the symmetric matrix of dissimilarities between all systems.
 
@@ -135,6 +137,10 @@ def pairwise(
         What to call the systems in errors.
     progress : bool or callable
         Whether to show a progress bar; or what to call with (pairs done, pairs in all).
+    n_jobs : int
+        Processes that measure side by side, each on one thread; -1 for as many as there are processors. The numbers are
+        the same, to rounding. Processes take seconds to start, and a script that starts some needs
+        ``if __name__ == "__main__":`` around what it does.
 
     Returns
     -------
@@ -146,8 +152,14 @@ def pairwise(
         Naming the system, if a metric refuses one.
     """
     rows, columns = np.triu_indices(len(systems))
-    prepared = _prepare(metric, systems, names)
-    values = _values(metric, prepared, list(zip(rows.tolist(), columns.tolist(), strict=True)), progress)
+    pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
+    workers = workers_of(n_jobs)
+    if workers == 1:
+        values = _values(metric, _prepare(metric, systems, names), pairs, progress)
+    else:
+        named = list(zip(_labels(systems, names), systems, strict=True))
+        with _reporter(metric.name, progress) as report:
+            values = distances_side_by_side(metric, named, pairs, compare=_compared, workers=workers, progress=report)
     matrix = np.zeros((len(systems), len(systems)))
     matrix[rows, columns] = values
     matrix[columns, rows] = values
@@ -168,13 +180,21 @@ def against(
 
 
 def _prepare(metric: Metric, systems: Sequence[npt.ArrayLike | Driven], names: Sequence[str] | None) -> dict[int, Any]:
+    return {
+        index: metric.prepare(system, where=label)
+        for index, (system, label) in enumerate(zip(systems, _labels(systems, names), strict=True))
+    }
+
+
+def _labels(systems: Sequence[Any], names: Sequence[str] | None) -> list[str]:
     labels = [f"system {index}" for index in range(len(systems))] if names is None else list(names)
     if len(labels) != len(systems):
         raise DynalignError(f"There are {len(systems)} systems but {len(labels)} names.")
-    return {
-        index: metric.prepare(system, where=label)
-        for index, (system, label) in enumerate(zip(systems, labels, strict=True))
-    }
+    return labels
+
+
+def _compared(metric: Metric, prepared: Mapping[int, Any], pairs: Sequence[tuple[int, int]]) -> list[float]:
+    return [distance.value for distance in measure(metric, {}, pairs, prepared=prepared, strict=True)]
 
 
 def _values(

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from dynalign.metrics import Distance, Metric
-from dynalign.representations import Representation
+from dynalign.representations import Representation, floor_of_pair
 from dynalign.results import NUMBERS
 from dynalign.store import Run, RunStore
-from dynalign.studies.measuring import Seen, measure_seen
+from dynalign.studies.measuring import Seen, floors_seen, measure_seen
 
 
 def checkpoints(run: Run, every: int = 1) -> list[int]:
@@ -44,6 +44,8 @@ def measure_over_learning(
     store: RunStore,
     every: int = 1,
     known: Mapping[str, Mapping[int, Distance]] | None = None,
+    floor_splits: int = 0,
+    known_floors: Mapping[str, Mapping[int, Distance]] | None = None,
     classes: Sequence[type] = (),
 ) -> pd.DataFrame:
     """Return how far each checkpoint is from its reference, a row per checkpoint and metric, with ``NUMBERS``.
@@ -56,6 +58,10 @@ def measure_over_learning(
         Only every so-manieth epoch of each phase is measured.
     known : mapping of metric label to epoch to Distance, optional
         What was measured while the network trained.
+    floor_splits : int
+        How often the trials of a checkpoint are halved for its floor; 0 for no floors.
+    known_floors : mapping of metric label to epoch to Distance, optional
+        Floors of checkpoints that were measured while the network trained.
     classes : sequence of type
         See ``Representation.of``.
     """
@@ -72,7 +78,14 @@ def measure_over_learning(
         found = measure_seen(
             metric, seen, pairs, store, known={pair: mine[pair[0]] for pair in pairs if pair[0] in mine}
         )
-        for (epoch, _), distance in zip(pairs, found, strict=True):
+        floors = floors_seen(
+            metric,
+            seen,
+            store,
+            splits=dict.fromkeys(seen, floor_splits),
+            known={name: each for name, each in (known_floors or {}).get(metric.label, {}).items() if name in seen},
+        )
+        for (epoch, other), distance in zip(pairs, found, strict=True):
             rows.append(
                 {
                     "comparison": "learning",
@@ -82,9 +95,11 @@ def measure_over_learning(
                     "unit": metric.unit,
                     "reference": name,
                     "dissimilarity": distance.value,
+                    "floor": floor_of_pair(floors.get(epoch), floors.get(other)),
                     "seconds": distance.seconds,
                     "reason": distance.reason,
                 }
             )
     table = pd.DataFrame(rows, columns=list(NUMBERS))
+    table["floor"] = table["floor"].astype(float)  # None, where there is no floor, would make objects of all
     return table.sort_values("epoch", kind="stable", ignore_index=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from dynalign.identity import code_key, describe, key_of, target_of
 from dynalign.metrics import Distance, Metric
-from dynalign.representations import Representation, System, measure_reduced
+from dynalign.representations import Representation, System, measure_floor, measure_reduced
 from dynalign.store import Run, RunStore
 
 Name = TypeVar("Name", bound=Hashable)
@@ -85,6 +85,48 @@ def measure_seen(
         results |= dict(zip(missing, new, strict=True))
     store.add_measured(group, {key: results[place][:2] for place, key in enumerate(keys)})
     return [results[place] for place in range(len(pairs))]
+
+
+def floors_seen(
+    metric: Metric,
+    seen: Mapping[Name, Seen],
+    store: RunStore,
+    *,
+    splits: Mapping[Name, int],
+    known: Mapping[Name, Distance] | None = None,
+) -> dict[Name, Distance]:
+    """Return how far each network is from itself, by random halves of its trials, where that can be told.
+
+    What the store knows is not measured again, and what is new is kept there.
+
+    Parameters
+    ----------
+    splits : mapping of name to int
+        How often the trials are halved; 0 for no floor.
+    known : mapping of name to Distance, optional
+        What has been measured just now.
+    """
+    group, found, keys = _group(metric), {}, {}
+    stored = store.measured(group)
+    for name, each in seen.items():
+        keys[name] = key_of({"halves": each.identity, "splits": splits[name]})
+        if known is not None and name in known:
+            found[name] = known[name]
+        elif keys[name] in stored:
+            found[name] = Distance(*stored[keys[name]])
+        else:
+            see = each.representation
+            new = measure_floor(
+                metric,
+                partial(each.shown, metric),
+                splits=splits[name],
+                components=see.components,
+                basis=see.basis,
+            )
+            if new is not None:
+                found[name] = new
+    store.add_measured(group, {keys[name]: each[:2] for name, each in found.items()})
+    return found
 
 
 def stored_seen(

@@ -9,21 +9,25 @@ from typing import Any
 import pandas as pd
 
 from dynalign.metrics import Metric
-from dynalign.representations import Representation
+from dynalign.representations import Representation, floor_of_pair
 from dynalign.results import NUMBERS
 from dynalign.store import Run, RunStore
-from dynalign.studies.measuring import Seen, measure_seen
+from dynalign.studies.measuring import Seen, floors_seen, measure_seen
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network in a comparison: its name, and by which metrics it is to be compared."""
+    """A trained network in a comparison: its name, and by which metrics it is to be compared.
+
+    ``floor_splits`` is how often its trials are halved to tell how far it is from itself; 0 if that is not to be told.
+    """
 
     name: str
     run: Run
     representation: Representation
     metrics: Sequence[Metric]
     classes: tuple[type, ...] = ()
+    floor_splits: int = 0
 
 
 def comparable(networks: Iterable[Trained]) -> list[tuple[Metric, list[Trained]]]:
@@ -64,6 +68,7 @@ def compare_trained(
         last = {each.name: float(each.run.history["accuracy"].iloc[-1]) for each in members}
         names = list(seen)
         pairs = [(first, second) for place, first in enumerate(names) for second in names[place:]]
+        floors = floors_seen(metric, seen, store, splits={each.name: each.floor_splits for each in members})
         report = None if progress is None else _for(progress, metric.label)
         for (first, second), distance in zip(
             pairs, measure_seen(metric, seen, pairs, store, progress=report), strict=True
@@ -78,11 +83,14 @@ def compare_trained(
                     "unit": metric.unit,
                     "reference": second,
                     "dissimilarity": distance.value,
+                    "floor": floor_of_pair(floors.get(first), floors.get(second)),
                     "seconds": distance.seconds,
                     "reason": distance.reason,
                 }
             )
-    return pd.DataFrame(rows, columns=["run", *NUMBERS])
+    table = pd.DataFrame(rows, columns=["run", *NUMBERS])
+    table["floor"] = table["floor"].astype(float)  # None, where there is no floor, would make objects of all
+    return table
 
 
 def _for(progress: Callable[[str, int, int], None], label: str) -> Callable[[int, int], None]:

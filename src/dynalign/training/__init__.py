@@ -7,7 +7,13 @@ from dynalign.training.curriculum import Curriculum, Phase
 from dynalign.training.many import cost, train_many
 from dynalign.training.runs import RunSpec, plain_phases
 from dynalign.training.settings import Training
-from dynalign.training.tracking import REFERENCES, DissimilarityTracker, DissimilarityWarning, Record
+from dynalign.training.tracking import (
+    FLOOR_SPLITS,
+    REFERENCES,
+    DissimilarityTracker,
+    DissimilarityWarning,
+    Record,
+)
 
 if TYPE_CHECKING:
     from dynalign.training.callbacks import DissimilarityCallback, log_names
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     from dynalign.training.obtaining import obtain
 
 __all__ = [
+    "FLOOR_SPLITS",
     "REFERENCES",
     "CheckpointCallback",
     "Curriculum",

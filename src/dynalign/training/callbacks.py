@@ -17,7 +17,7 @@ from dynalign.representations import States
 from dynalign.training.checkpoints import CheckpointCallback
 from dynalign.training.observing import observing
 from dynalign.training.recording import as_array, find_submodule, record_states, tensors_of
-from dynalign.training.tracking import Basis, DissimilarityTracker, Record
+from dynalign.training.tracking import FLOOR_SPLITS, Basis, DissimilarityTracker, Record
 
 StatesFunction = Callable[[pl.LightningModule, Any, int], Any]
 
@@ -31,8 +31,9 @@ class DissimilarityCallback(CheckpointCallback):
 
     Logs ``dissimilarity/<metric>`` to every logger of the trainer, and to ``trainer.callback_metrics``, so that
     ``EarlyStopping`` and ``ModelCheckpoint`` can monitor it; ``dissimilarity/<name>/<metric>`` if the callback has a
-    name, as each of several in one trainer must. What was recorded survives in Lightning's checkpoints, so that a
-    resumed training goes on with the same reference; any other fit begins anew.
+    name, as each of several in one trainer must. ``dissimilarity/<metric>/floor`` beside it is how far a network is
+    from itself by the same metric, measured with other trials, where the metric can tell. What was recorded survives in
+    Lightning's checkpoints, so that a resumed training goes on with the same reference; any other fit begins anew.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class DissimilarityCallback(CheckpointCallback):
         Name of the submodule whose output are the states, such as ``"rnn"``; or a function of (module, inputs, epoch)
         that returns them. Shape (trials, time, units).
     metrics : sequence of Metric
-    reference, components, basis
+    reference, components, basis, floor_splits
         See ``DissimilarityTracker``.
     control : array or Tensor, shape (trials, time, channels), optional
         What drove the states, for metrics that need inputs: at each time step what the state of that step has seen. If
@@ -70,6 +71,7 @@ class DissimilarityCallback(CheckpointCallback):
         control: Any = None,
         components: int | None = 20,
         basis: Basis = "own",
+        floor_splits: int = FLOOR_SPLITS,
         every_n_epochs: int = 1,
         name: str | None = None,
         batch_first: bool | None = None,
@@ -81,7 +83,12 @@ class DissimilarityCallback(CheckpointCallback):
         if control is not None:
             control = as_array(control)
         self.tracker = DissimilarityTracker(
-            metrics, reference=reference, control=control, components=components, basis=basis
+            metrics,
+            reference=reference,
+            control=control,
+            components=components,
+            basis=basis,
+            floor_splits=floor_splits,
         )
         needed = [control] if control is not None and any(metric.needs_inputs for metric in metrics) else []
         self._data = _digest([*map(as_array, tensors_of(inputs)), *_arrays(reference), *needed])
@@ -133,18 +140,24 @@ class DissimilarityCallback(CheckpointCallback):
 
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:
         """Record the states and compare them."""
+        before = len(self.tracker.records)
         try:
             states = self._record(trainer, module, epoch)
         except Exception as error:
             if not self.tracker.started:
                 raise
-            values = self.tracker.add_failure(epoch, f"the states could not be recorded: {error}", step=step)
+            self.tracker.add_failure(epoch, f"the states could not be recorded: {error}", step=step)
         else:
-            values = self.tracker.add(epoch, states, step=step)
+            self.tracker.add(epoch, states, step=step)
         names = self._log_names()
-        for label, value in values.items():
-            trainer.callback_metrics[names[label]] = torch.tensor(value)
-        numbers = {names[label]: value for label, value in values.items() if value == value}
+        values: dict[str, float] = {}
+        for record in self.tracker.records[before:]:
+            values[names[record.metric]] = record.dissimilarity
+            if record.floor is not None:
+                values[f"{names[record.metric]}/floor"] = record.floor
+        for name, value in values.items():
+            trainer.callback_metrics[name] = torch.tensor(value)
+        numbers = {name: value for name, value in values.items() if value == value}
         if numbers:
             for logger in trainer.loggers:
                 logger.log_metrics({**numbers, "epoch": epoch}, step=step)

@@ -16,10 +16,14 @@ import torch
 from dynalign.errors import DynalignError
 from dynalign.metrics import Distance, Driven, Metric
 from dynalign.metrics.pairwise import measure, reason_of
-from dynalign.representations import States, check_components, reduce_units, shown
+from dynalign.representations import States, check_components, floor_of_pair, measure_floor, reduce_units, shown
 
 Basis = Literal["own", "common"]
 REFERENCES = ("initial", "previous", "final")
+FLOOR_SPLITS = 2
+"""How often the trials of a checkpoint are halved for a floor, unless something else is asked for.
+
+A distance has the floors of two checkpoints, and so the mean of twice as many."""
 _PAIR = ("the checkpoint", "the reference")
 
 
@@ -32,6 +36,8 @@ class Record:
     """One number: how far one checkpoint's states are from the reference, by one metric.
 
     ``metric`` is the metric's label. ``dissimilarity`` is NaN where there is no number, and ``reason`` then says why.
+    ``floor`` is how far the two are from themselves: the mean distance of random halves of their trials. None where
+    there is none, as for metrics that compare trial by trial.
     """
 
     epoch: int
@@ -40,6 +46,7 @@ class Record:
     seconds: float
     reason: str = ""
     step: int | None = None
+    floor: float | None = None
 
 
 @dataclass
@@ -89,12 +96,15 @@ class DissimilarityTracker:
         What drove the states of the checkpoints, for metrics that need inputs; see ``dynalign.metrics.Driven``.
     components, basis
         How units are reduced before a metric sees them; see ``dynalign.representations.Representation``.
+    floor_splits : int
+        How often the trials of every checkpoint are halved at random, to tell how far it is from itself; 0 for no
+        floors. It takes about as long as so many distances.
 
     Raises
     ------
     DynalignError
         If the reference is unknown, no metric is given, a metric is given twice, one looks at single units while
-        ``components`` are kept, or one needs inputs that there are not.
+        ``components`` are kept, one needs inputs that there are not, or ``floor_splits`` is below 0.
     """
 
     def __init__(
@@ -105,6 +115,7 @@ class DissimilarityTracker:
         control: States | None = None,
         components: int | None = 20,
         basis: Basis = "own",
+        floor_splits: int = FLOOR_SPLITS,
     ) -> None:
         keys = [metric.key for metric in metrics]
         if not keys or len(set(keys)) < len(keys):
@@ -113,6 +124,8 @@ class DissimilarityTracker:
             raise DynalignError(
                 f"reference={reference} is unknown; use one of {', '.join(REFERENCES)}, or an array of states."
             )
+        if floor_splits < 0:
+            raise DynalignError(f"floor_splits={floor_splits} must be a whole number >= 0; 0 measures no floors.")
         check_components(metrics, components)
         for metric in metrics:
             if metric.needs_inputs and control is None:
@@ -122,6 +135,7 @@ class DissimilarityTracker:
                 )
         self.metrics = list(metrics)
         self.components, self.basis, self.control = components, basis, control
+        self.floor_splits = floor_splits
         self.reference = reference if isinstance(reference, str) else "elsewhere"
         self._elsewhere: _Checkpoint | None = None
         if isinstance(reference, Driven):
@@ -134,6 +148,7 @@ class DissimilarityTracker:
     def begin(self) -> None:
         """Forget all checkpoints."""
         self.records: list[Record] = []
+        self.floors: dict[str, dict[int, Distance]] = {}
         self.started = False
         self._reference = self._elsewhere
         self._checkpoints: list[_Checkpoint] = []  # kept only where the reference comes last
@@ -190,6 +205,9 @@ class DissimilarityTracker:
         """Return all that a resumed tracker needs, in plain containers and tensors."""
         return {
             "records": [asdict(record) for record in self.records],
+            "floors": {
+                label: {epoch: tuple(each) for epoch, each in mine.items()} for label, mine in self.floors.items()
+            },
             "started": self.started,
             "reference": None if self._reference is None else self._reference.state_dict(),
             "checkpoints": [checkpoint.state_dict() for checkpoint in self._checkpoints],
@@ -198,6 +216,10 @@ class DissimilarityTracker:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         self.records = [Record(**record) for record in state["records"]]
+        floors = state.get("floors", {})  # checkpoints of earlier versions have none
+        self.floors = {
+            label: {epoch: Distance(*each) for epoch, each in mine.items()} for label, mine in floors.items()
+        }
         self.started = state["started"]
         made = state["reference"]
         inputs = self.control if self._elsewhere is None else self._elsewhere.inputs
@@ -259,4 +281,25 @@ class DissimilarityTracker:
         if found.reason:
             message = f"No {metric.label} at epoch {current.epoch}: {found.reason}"
             warnings.warn(message, DissimilarityWarning, stacklevel=4)
-        return Record(current.epoch, metric.label, found.value, found.seconds, found.reason, current.step)
+        floor = None if found.reason else self._floor(metric, current, reference)
+        return Record(current.epoch, metric.label, found.value, found.seconds, found.reason, current.step, floor)
+
+    def _floor(self, metric: Metric, *pair: _Checkpoint) -> float | None:
+        """Return the mean of how far both of a pair are from themselves, each measured once."""
+        known = self.floors.setdefault(metric.label, {})
+        for each in pair:
+            if each.epoch in known or each.states is None:
+                continue
+            found = measure_floor(
+                metric,
+                shown(metric, each.states, each.inputs),
+                splits=self.floor_splits,
+                components=self.components,
+                basis=self.basis,
+            )
+            if found is None:
+                return None
+            if found.reason and not any(other.reason for other in known.values()):
+                warnings.warn(f"No floor of {metric.label}: {found.reason}", DissimilarityWarning, stacklevel=5)
+            known[each.epoch] = found
+        return floor_of_pair(*(known.get(each.epoch) for each in pair))

@@ -168,3 +168,33 @@ def test_one_figure_that_fails_costs_that_figure(study):
 
 def test_one_run_alone_has_curves_only(study):
     assert list(sweep_figures(**study(models=("rnn",), noises=(0.0,)))) == ["learning", "training"]
+
+
+def test_a_band_reaches_to_the_highest_floor(study):
+    data = study()
+    plain = learning(data)
+    assert not plain.axes[0].collections
+    table = data["table"]
+    data["table"] = table.assign(floor=np.where(table["metric"] == "DSA", 0.05 + 0.5 * table["dissimilarity"], np.nan))
+    figure = learning(data)
+    dsa, cka = figure.axes
+    (band,) = dsa.collections
+    assert not cka.collections
+    corners = band.get_paths()[0].vertices
+    rows = data["table"].query("comparison == 'learning' and metric == 'DSA'")
+    highest = rows.groupby("epoch")["floor"].max()
+    assert corners[:, 1].min() == 0
+    for epoch, height in highest.items():
+        assert corners[corners[:, 0] == epoch, 1].max() == pytest.approx(height)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == "floor: halves of a network's own trials"
+    assert overflow(figure) <= 0
+
+
+def test_a_floor_above_all_numbers_is_seen(study):
+    data = study(metrics=("DSA",))
+    data["table"] = data["table"].assign(floor=2.0)
+    assert learning(data).axes[0].get_ylim()[1] > 2
+    data["table"] = data["table"][data["table"]["epoch"] == 4]
+    (band,) = learning(data).axes[0].collections
+    assert np.ptp(band.get_paths()[0].vertices[:, 0]) > 0

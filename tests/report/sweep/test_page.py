@@ -305,3 +305,15 @@ def test_what_no_run_has_is_no_column(study, write):
     assert "–" not in networks
     assert "coherence 0" not in networks
     assert "ideal" not in networks
+
+
+def test_floors_are_told_where_there_are_some(small, write):
+    page = write(small)
+    assert "floor" not in page
+    table = small["table"]
+    page = Page(write({**small, "table": table.assign(floor=0.0321)})).text
+    assert "0.400 floor 0.032" in " ".join(page.split())
+    (apart,) = table[(table["comparison"] == "pairwise") & (table["run"] != table["reference"])]["dissimilarity"]
+    assert f"are {number(apart)} apart (floor 0.032)." in " ".join(page.split())
+    assert "The band is the floor, the highest of the networks" in page
+    assert "A floor is how far a network is from itself" in page

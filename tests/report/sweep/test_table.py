@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from dynalign.report import pairwise_matrix
-from dynalign.report.sweep.table import Learned, latest, learned
+from dynalign.report.sweep.table import Learned, highest_floors, latest, learned, learning_rows
 
 
 def test_pairwise_matrix_is_symmetric_and_holds_every_number(study):
@@ -69,3 +69,28 @@ def test_a_number_that_is_lost_is_unknown_and_keeps_its_column(study):
 def test_without_runs_there_are_no_groups(study):
     data = study()
     assert latest(data["runs"].iloc[:0], data["table"].iloc[:0]) == []
+
+
+def test_floors_stand_beside_their_numbers(study):
+    data = study()
+    (group,) = latest(data["runs"], data["table"])
+    dsa, cka = group.columns
+    assert not group.has_floor(dsa)  # in tables of earlier versions there are none
+    table = data["table"]
+    table = table.assign(floor=np.where(table["metric"] == "DSA", 0.01 * table["epoch"], np.nan))
+    (group,) = latest(data["runs"], table)
+    assert group.floors["rnn noise=0 seed=0", dsa] == 0.04
+    assert group.has_floor(dsa)
+    assert not group.has_floor(cka)
+    _, floors = pairwise_matrix(table, "DSA", "floor")
+    assert (floors == 0.04).all()
+
+
+def test_the_highest_floor_at_each_epoch(study):
+    table = study()["table"]
+    rows = learning_rows(table, Learned("DSA", "initial"))
+    assert not len(highest_floors(rows))
+    known = rows.assign(floor=rows["dissimilarity"].where(rows["epoch"] != 2))
+    assert highest_floors(known).to_dict() == {
+        epoch: rows.loc[rows["epoch"] == epoch, "dissimilarity"].max() for epoch in (0, 1, 3, 4)
+    }

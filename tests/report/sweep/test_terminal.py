@@ -146,3 +146,26 @@ def test_two_references_are_told_apart(study, printed):
     assert "dissimilarity to initial, previous" in text
     row = next(line for line in text.splitlines() if "rnn noise=0 seed=0" in line)
     assert row.split()[5:8] == ["4", "0.400", "0.250"]
+
+
+def test_floors_stand_in_brackets_and_below_pairs(study, printed):
+    data = study(metrics=("DSA", "CKA", "Procrustes"))
+    table = data["table"]
+    data["table"] = table.assign(floor=np.where(table["metric"] == "DSA", 0.0321, np.nan))
+    text = printed(data)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "in brackets the floor: of halves of a network's own trials" in " ".join(text.split())
+    assert any("DSA (floor)    CKA  Procrustes" in line for line in lines)
+    assert any("0.400 (0.032)  0.400       0.400" in line for line in lines if "rnn noise=0 seed=0" in line)
+    assert [line.split()[2:] for line in lines if line.split()[:2] == ["DSA", "floor"]] == [["0.032"] * 6]
+    assert "CKA floor" not in text
+    assert " –" not in text
+
+
+def test_many_metrics_with_floors_go_on_below(study, printed):
+    data = study(metrics=("DSA", "DSA(rank=10)", "DSA(rank=20)", "CKA"))
+    data["table"] = data["table"].assign(floor=0.0321)
+    lines = printed(data).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len([line for line in lines if "rnn noise=0 seed=0" in line]) == 2

@@ -8,8 +8,9 @@ Text and axes take the colours of matplotlib's ``rcParams``, so that a caller ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -90,12 +91,12 @@ def handles(styles: Mapping[str, Style], *, points: bool = False) -> list[Line2D
     ]
 
 
-def legend(axes: Axes, styles: Mapping[str, Style]) -> None:
-    """Name the lines, under all panels; the figure grows by what that takes."""
+def legend(axes: Axes, styles: Mapping[str, Style], more: Sequence[Artist] = ()) -> None:
+    """Name the lines, and whatever more has a label, under all panels; the figure grows by what that takes."""
     if not styles:
         return
     figure = owner(axes)
-    entries = handles(styles)
+    entries = [*handles(styles), *more]
     longest = max(len(str(handle.get_label())) for handle in entries)
     columns = min(len(entries), max(1, int(figure.get_figwidth() / (0.075 * longest + 0.6))))
     figure.legend(

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,9 +23,18 @@ from dynalign.report.parts.problems import Problem, drawn
 from dynalign.report.parts.style import Style, plain
 from dynalign.report.sweep.factors import levels, run_styles, spelt
 from dynalign.report.sweep.map import embedding_figure
-from dynalign.report.sweep.table import learned, learning_rows, mappable, pairwise_matrix, pairwise_metrics, unit_of
+from dynalign.report.sweep.table import (
+    highest_floors,
+    learned,
+    learning_rows,
+    mappable,
+    pairwise_matrix,
+    pairwise_metrics,
+    unit_of,
+)
 
 _IDEALS = 6  # ideal observers up to which each has its number at its line
+_FLOOR = "floor: halves of a network's own trials"
 _UNDESCRIBED: Mapping[str, Description] = MappingProxyType({})
 
 
@@ -36,6 +46,8 @@ def learning_figure(
     columns: int | None = None,
 ) -> Figure:
     """Draw dissimilarities over epochs: a panel per metric and reference, a line per run, one legend.
+
+    Where floors are known, a band reaches from 0 to the highest of them at each epoch.
 
     Parameters
     ----------
@@ -51,8 +63,12 @@ def learning_figure(
     shown = learned(table)
     grid = panels(len(shown), columns or {0: 1, 1: 1, 2: 2, 4: 2}.get(len(shown), 3))
     crowded = len(styles) > LISTED
+    bands: list[Artist] = []
     for axes, which in zip(grid, shown, strict=False):
         rows = learning_rows(table, which)
+        floor = highest_floors(rows)
+        if len(floor):
+            bands.append(_band(axes, floor))
         for run, part in rows.groupby("run", sort=False):
             style = styles.get(str(run), Style())
             axes.plot(
@@ -66,11 +82,11 @@ def learning_figure(
         whom = f"dissimilarity to {_whom(which.reference)}"
         unit = unit_of(table, which.metric)
         axes.set_ylabel(with_unit(whom, plain(unit), "\n"))
-        axes.set_ylim(0, _above(rows["dissimilarity"]))
+        axes.set_ylim(0, _above(pd.concat([rows["dissimilarity"], floor])))
         tidy(axes)
         titled(axes, heading(which.metric, metrics))
     runs = table.loc[table["comparison"] == "learning", "run"].unique()
-    legend(grid[0], {str(run): styles.get(str(run), Style()) for run in runs})
+    legend(grid[0], {str(run): styles.get(str(run), Style()) for run in runs}, bands[:1])
     return owner(grid[0])
 
 
@@ -160,6 +176,15 @@ def _line(style: Style, *, crowded: bool) -> dict[str, Any]:
         "linewidth": 1.1 if crowded else 1.8,
         "alpha": 0.8 if crowded else 1.0,
     }
+
+
+def _band(axes: Axes, floor: pd.Series[float]) -> Artist:
+    """Shade what lies below the floor, by epoch; a single epoch gets a band that can be seen."""
+    epochs, heights = floor.index.astype(float).tolist(), floor.tolist()
+    if len(epochs) == 1:
+        epochs, heights = [epochs[0] - 0.05, epochs[0] + 0.05], heights * 2
+    ink = matplotlib.rcParams["text.color"]
+    return axes.fill_between(epochs, 0, heights, color=ink, alpha=0.16, linewidth=0, zorder=0.5, label=_FLOOR)
 
 
 def _whom(reference: str) -> str:

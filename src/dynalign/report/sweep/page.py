@@ -23,6 +23,7 @@ from dynalign.report.sweep.figures import history_figure, learning_figure
 from dynalign.report.sweep.map import embedding_figure
 from dynalign.report.sweep.table import (
     Latest,
+    floors,
     latest,
     learned,
     mappable,
@@ -91,6 +92,7 @@ def write_report(
         networks=[_networks(group, table, factors, styles) for group in latest(runs, table)],
         matrices=_matrices(pieces, table, styles, metrics),
         learning=_learning(pieces, table, styles, metrics),
+        floor=bool(floors(table).notna().any()),
         references=listed(dict.fromkeys(which.reference for which in learned(table))),
         history=_history(pieces, histories, runs, factors, styles),
         failures=failures,
@@ -151,7 +153,7 @@ def _networks(group: Latest, table: pd.DataFrame, factors: Sequence[str], styles
                 "levels": [spelt(run[factor]) for factor in factors],
                 "share": share,
                 "bar": min(100.0, 100 * share) if math.isfinite(share) else 0.0,
-                "last": [group.values[name, column] for column in group.columns],
+                "last": [(group.values[name, column], group.floors[name, column]) for column in group.columns],
                 "colour": styles[name].colour,
             }
         )
@@ -167,12 +169,14 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
     own = rows[rows["run"] == rows["reference"]].to_dict("records")
     text = ""
     if len(apart) == 1:
-        text = f"{apart[0]['run']} and {apart[0]['reference']} are {number(apart[0]['dissimilarity'])} apart."
+        text = f"{apart[0]['run']} and {apart[0]['reference']} are {number(apart[0]['dissimilarity'])} apart"
+        text += _beside(apart[0], " (floor {})") + "."
     elif apart:
         near, far = apart[0], apart[-1]
+        most, least = (number(each["dissimilarity"]) + _beside(each, ", floor {}") for each in (near, far))
         text = (
-            f"Most alike are {near['run']} and {near['reference']} ({number(near['dissimilarity'])}); "
-            f"least alike are {far['run']} and {far['reference']} ({number(far['dissimilarity'])})."
+            f"Most alike are {near['run']} and {near['reference']} ({most}); "
+            f"least alike are {far['run']} and {far['reference']} ({least})."
         )
     if own:
         worst = own[-1]
@@ -181,6 +185,12 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
         text += f" {what} to itself, which should be 0, is {number(worst['dissimilarity'])}{which}."
     unit = with_unit("", unit_of(table, metric)).strip()
     return [{"metric": metric, "unit": unit, "text": text.strip()}] if text else []
+
+
+def _beside(row: Mapping[Any, Any], text: str) -> str:
+    """Return a text with the floor of a row in it; nothing where there is no floor."""
+    floor = float(row.get("floor", math.nan))
+    return "" if math.isnan(floor) else text.format(number(floor))
 
 
 def _matrices(

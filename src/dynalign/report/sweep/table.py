@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,19 @@ def learning_rows(table: pd.DataFrame, which: Learned) -> pd.DataFrame:
     return table[mine & (table["reference"] == which.reference)].sort_values("epoch", kind="stable")
 
 
+def floors(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return the floor beside each number of a table; NaN where there is none, as in all tables of older results."""
+    if "floor" not in rows:
+        return pd.Series(np.nan, rows.index, dtype=float)
+    return rows["floor"].astype(float)
+
+
+def highest_floors(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return the highest floor at each epoch of a comparison over learning, by epoch; of those that have one."""
+    known = floors(rows).dropna()
+    return known.groupby(rows.loc[known.index, "epoch"]).max()
+
+
 def pairwise_metrics(table: pd.DataFrame) -> list[str]:
     """Return the labels of the metrics that compared trained networks with each other."""
     return [str(metric) for metric in table.loc[table["comparison"] == "pairwise", "metric"].unique()]
@@ -41,7 +55,7 @@ def unit_of(table: pd.DataFrame, metric: str) -> str:
     return str(units.iloc[0]) if len(units) else NO_UNIT
 
 
-def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix]:
+def pairwise_matrix(table: pd.DataFrame, metric: str, column: str = "dissimilarity") -> tuple[list[str], Matrix]:
     """Return the names of all runs compared by a metric, and their dissimilarities.
 
     Parameters
@@ -50,6 +64,8 @@ def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix
         The tidy table; its pairwise rows hold each unordered pair once.
     metric : str
         Its label.
+    column : {"dissimilarity", "floor"}
+        Which of its numbers.
 
     Returns
     -------
@@ -60,7 +76,8 @@ def pairwise_matrix(table: pd.DataFrame, metric: str) -> tuple[list[str], Matrix
     """
     rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)]
     names = [str(name) for name in dict.fromkeys([*rows["run"], *rows["reference"]])]
-    return names, symmetric(names, zip(rows["run"], rows["reference"], rows["dissimilarity"], strict=True))
+    values = floors(rows) if column == "floor" else rows[column]
+    return names, symmetric(names, zip(rows["run"], rows["reference"], values, strict=True))
 
 
 def mappable(matrix: Matrix) -> bool:
@@ -77,11 +94,18 @@ class Latest(NamedTuple):
         Their rows of the table of runs, with its index.
     columns : list of Learned
     values : mapping of (run, Learned) to float
+    floors : mapping of (run, Learned) to float
+        The floors beside them; NaN where there is none.
     """
 
     runs: pd.DataFrame
     columns: list[Learned]
     values: dict[tuple[str, Learned], float]
+    floors: dict[tuple[str, Learned], float]
+
+    def has_floor(self, column: Learned) -> bool:
+        """Whether a floor stands beside a number in a column."""
+        return any(not math.isnan(self.floors[str(run), column]) for run in self.runs["run"])
 
 
 def latest(runs: pd.DataFrame, table: pd.DataFrame) -> list[Latest]:
@@ -89,13 +113,15 @@ def latest(runs: pd.DataFrame, table: pd.DataFrame) -> list[Latest]:
 
     To the last checkpoint itself, which is at 0 from itself, the first one's is told.
     """
-    values = {
-        (str(run), which): float(rows["dissimilarity"].iloc[0 if which.reference == "final" else -1])
+    rows = {
+        (str(run), which): mine.iloc[[0 if which.reference == "final" else -1]]
         for which in learned(table)
-        for run, rows in learning_rows(table, which).groupby("run")
+        for run, mine in learning_rows(table, which).groupby("run")
     }
+    values = {key: float(row["dissimilarity"].iloc[0]) for key, row in rows.items()}
+    beside = {key: float(floors(row).iloc[0]) for key, row in rows.items()}
     sets = {str(run): tuple(which for name, which in values if name == run) for run in runs["run"]} if len(runs) else {}
     return [
-        Latest(runs[runs["run"].map(lambda run: sets[str(run)] == columns)], list(columns), values)  # noqa: B023
+        Latest(runs[runs["run"].map(lambda run: sets[str(run)] == columns)], list(columns), values, beside)  # noqa: B023
         for columns in dict.fromkeys(sets.values())
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -19,11 +20,20 @@ from dynalign.report.parts.matrix import Matrix
 from dynalign.report.parts.metrics import NO_UNIT
 from dynalign.report.parts.numbers import duration, number
 from dynalign.report.sweep.factors import levels
-from dynalign.report.sweep.table import Latest, Learned, latest, learned, pairwise_matrix, pairwise_metrics, unit_of
+from dynalign.report.sweep.table import (
+    Latest,
+    Learned,
+    floors,
+    latest,
+    learned,
+    pairwise_matrix,
+    pairwise_metrics,
+    unit_of,
+)
 
 _FEW = 6  # runs up to which the comparisons fit in the terminal
 _BLOCK = 8  # pairs side by side
-_BESIDE = 4  # metrics beside what else there is to say of a run
+_BESIDE = 4  # metrics beside what else there is to say of a run; one with a floor takes the room of two
 _MANY = 30  # runs beyond which the rest is left to the report
 _LEVELS = 6  # levels of a factor up to which all are named
 
@@ -99,13 +109,16 @@ def _legend(table: pd.DataFrame, metrics: Mapping[str, Description]) -> str:
     references = ", ".join(dict.fromkeys(which.reference for which in shown))
     of = " (of the first checkpoint to the final one)" if "final" in references else ""
     about = f"; {', '.join(whats)}: dissimilarity to {references}{of} (0 is the same)" if whats else ""
-    return f"accuracy/the ideal observer's{about}"
+    floor = "; in brackets the floor: of halves of a network's own trials" if floors(table).notna().any() else ""
+    return f"accuracy/the ideal observer's{about}{floor}"
 
 
 def _runs_tables(group: Latest, places: Mapping[str, int], *, ideal: bool) -> list[Table]:
     """Return a row per run: what it is, and its last dissimilarities; a second table where those are many."""
-    first = _runs_table(group, places, group.columns[:_BESIDE], ideal=ideal, whole=True)
-    more = group.columns[_BESIDE:]
+    room = np.cumsum([1 + group.has_floor(column) for column in group.columns])
+    beside = int((room <= _BESIDE).sum())
+    first = _runs_table(group, places, group.columns[:beside], ideal=ideal, whole=True)
+    more = group.columns[beside:]
     return [first, _runs_table(group, places, more, ideal=ideal, whole=False)] if more else [first]
 
 
@@ -120,6 +133,7 @@ def _runs_table(
         shown.add_column(name, justify="right", no_wrap=True)
     for column in columns:
         head = f"{column.metric} to {column.reference}" if several else column.metric
+        head += " (floor)" if group.has_floor(column) else ""
         shown.add_column(Text(head), justify="right", overflow="fold")
     for name in ("status", "time") if whole else ():
         shown.add_column(name, justify="right" if name == "time" else "left", no_wrap=True)
@@ -129,23 +143,32 @@ def _runs_table(
             str(places[str(run["run"])]),
             Text(str(run["run"])),
             *((accuracy, str(run["epochs"])) if whole else ()),
-            *(number(group.values[str(run["run"]), column]) for column in columns),
+            *(_with_floor(group, str(run["run"]), column) for column in columns),
             *((Text(str(run["status"])), duration(run["seconds"])) if whole else ()),
         )
     return shown
 
 
+def _with_floor(group: Latest, run: str, column: Learned) -> str:
+    value, floor = group.values[run, column], group.floors[run, column]
+    return number(value) if math.isnan(floor) else f"{number(value)} ({number(floor)})"
+
+
 def _pairs_tables(table: pd.DataFrame, names: Sequence[str]) -> list[Table]:
     """Return the dissimilarities of all pairs, a row per metric and a column per pair of places in ``names``.
 
-    Metrics that compared the same networks stand together.
+    Metrics that compared the same networks stand together; floors, where there are some, below their metric.
     """
     together: dict[tuple[int, ...], dict[str, Matrix]] = {}
     for metric in pairwise_metrics(table):
         known, matrix = pairwise_matrix(table, metric)
+        _, floor = pairwise_matrix(table, metric, "floor")
         places = tuple(place for place, name in enumerate(names) if name in known)
-        order = [known.index(names[place]) for place in places]
-        together.setdefault(places, {})[metric] = matrix[np.ix_(order, order)]
+        order = np.array([known.index(names[place]) for place in places], dtype=int)
+        block = together.setdefault(places, {})
+        block[metric] = matrix[np.ix_(order, order)]
+        if np.isfinite(floor).any():
+            block[f"{metric} floor"] = floor[np.ix_(order, order)]
     blocks = []
     for places, matrices in together.items():
         couples = list(combinations(range(len(places)), 2))
