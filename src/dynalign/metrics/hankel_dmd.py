@@ -180,6 +180,13 @@ class HankelDMD:
         more = len(self.operator) - kept
         return torch.nn.functional.pad(inner, (0, more, 0, more))
 
+    def isometric_input(self) -> Tensor:
+        """Return what the inputs add, (rank, channels), in the coordinates of ``isometric``."""
+        kept = self.kept_rank
+        lower = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
+        added = torch.linalg.solve_triangular(lower, self.input_operator[:kept], upper=False)
+        return torch.nn.functional.pad(added, (0, 0, 0, len(self.operator) - kept))
+
 
 def fit_hankel_dmd(
     states: Tensor,
@@ -253,13 +260,21 @@ def fit_hankel_dmd(
 
 def prediction_error(fit: HankelDMD, embedding: Embedding, states: Tensor, inputs: Tensor | None = None) -> float:
     """Return the mean squared error of the operators one step on, over that of predicting no change (persistence)."""
-    coordinates = embedding(states) @ fit.whitening
+    return step_error(fit, embedding(states), None if inputs is None else embedding.acting(inputs))
+
+
+def step_error(fit: HankelDMD, vectors: Tensor, acting: Tensor | None) -> float:
+    """Return that error for vectors (trials, steps, size) which ``fit.whitening`` makes the fit's coordinates.
+
+    ``acting`` (trials, steps - 1, channels) are the inputs of each step.
+    """
+    coordinates = vectors @ fit.whitening
     size = torch.linalg.vector_norm(fit.whitening, dim=0)  # 1 / singular value: a direction counts by its variance
     before, after = coordinates[:, :-1], coordinates[:, 1:]
     kept = fit.kept_rank
     predicted = before @ fit.operator[:kept, :kept].mT
-    if inputs is not None:
-        predicted = predicted + embedding.acting(inputs) @ fit.input_operator[:kept].mT
+    if acting is not None:
+        predicted = predicted + acting @ fit.input_operator[:kept].mT
     error = ((after - predicted) / size).square().sum()
     persistence = ((after - before) / size).square().sum()
     return float(error / persistence) if persistence > 0 else 0.0
