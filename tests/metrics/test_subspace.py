@@ -173,7 +173,10 @@ def test_a_penalty_makes_the_operator_smaller() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_delays": 20}, r"x has 40 time steps per trial, too few for a past and a future of n_delays=20, which need"),
+        (
+            {"n_delays": 20},
+            r"x has 40 time steps per trial, too few for a past and a future of n_delays=20, which need",
+        ),
         ({"n_delays": 2, "rank": 5}, r"rank=5 exceeds the 4 dimensions of x's future \(2 units x 2 delays\)"),
         ({"delay_interval": 2}, "fit=subspace needs delay_interval=1, not 2"),
     ],
