@@ -71,7 +71,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     Raises
     ------
     DynalignError
-        For an unknown or ill-typed key, an objective that there is not, and a metric that needs inputs.
+        For an unknown or ill-typed key, an objective that there is not, and a metric that needs inputs where no test
+        case has any.
     """
     numbers = check_top(config)
     plain = completed(config, config_files(settings.runtime.choices, config)) | numbers
@@ -86,10 +87,10 @@ def build_job(config: DictConfig, settings: Any) -> Job:
             )
     metrics = build_metrics(plain.get("metric") or {})
     for metric in metrics:
-        if metric.needs_inputs:
+        if metric.needs_inputs and not any(case.has_inputs for case in cases.values()):
             raise DynalignError(
-                f"{metric.label} needs the inputs of the systems, but those of test cases run by themselves and have "
-                "none; leave it out, and use metric=dsa."
+                f"{metric.label} needs the inputs of the systems, but those of {', '.join(cases)} run by themselves "
+                "and have none; add testcase=driven, or use metric=dsa."
             )
     return Job(
         metrics={metric.label: metric for metric in metrics},
