@@ -171,3 +171,22 @@ def test_a_missing_number_loses_its_part_with_the_reason() -> None:
 def test_noise_must_be_a_number(noise: float) -> None:
     with pytest.raises(DynalignError, match=r"noise=.* of driven systems must be a number >= 0"):
         DrivenSystems(noise=noise)
+
+
+def test_fewer_kinds_of_inputs() -> None:
+    some = DrivenSystems(inputs=["white", "slow"]).material(TINY, 0)
+    assert len(some.systems) == len(MATERIAL.systems) / 2
+    assert all(c.first in some.systems and c.second in some.systems for c in some.comparisons)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (["white", "slo"], r"inputs=slo of driven systems is unknown; did you mean slow\?"),
+        (["white"], r"inputs=\[white\] of driven systems must be two or more kinds"),
+        (["white", "white", "slow"], "must be two or more kinds"),
+    ],
+)
+def test_inputs_that_there_are_not(inputs: list[str], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        DrivenSystems(inputs=inputs)

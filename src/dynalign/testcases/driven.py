@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import ortho_group
 
 from dynalign import statistics
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, suggestion
 from dynalign.metrics import Driven
 from dynalign.statistics import Array, Estimate
 from dynalign.testcases.base import Comparison, Criterion, Material, System, TestCase, complete, resampled, values_of
@@ -51,7 +51,7 @@ _CRITERIA = (
 
 @dataclass(frozen=True)
 class DrivenSystems(TestCase):
-    """Six systems of six units, each driven in four ways through three channels: near is one system, far another.
+    """Six systems of six units, each driven in several ways through three channels: near is one system, far another.
 
     The systems are linear but for one, and run in discrete time from random starts, with noise. Every recording has
     starts, noise and a rotation of its units of its own; where half of the units are seen, it is the same half of a
@@ -63,14 +63,18 @@ class DrivenSystems(TestCase):
     ----------
     noise : float
         Standard deviation of the noise that enters each unit at each step; inputs have 1, before their weights.
+    inputs : sequence of str
+        Kinds of inputs, two or more: ``white``, ``slow`` (each step keeps 0.95 of the one before), ``sine`` (mixtures
+        of four waves, which can be foreseen) and ``pulsed``.
 
     Raises
     ------
     DynalignError
-        For noise below 0.
+        For noise below 0, and for fewer than two kinds of inputs or an unknown one.
     """
 
     noise: float = 0.1
+    inputs: Sequence[str] = ("white", "slow", "sine", "pulsed")
 
     name: ClassVar[str] = "driven"
     title: ClassVar[str] = "Driven systems"
@@ -83,6 +87,11 @@ class DrivenSystems(TestCase):
     def __post_init__(self) -> None:
         if not (math.isfinite(self.noise) and self.noise >= 0):
             raise DynalignError(f"noise={self.noise:g} of driven systems must be a number >= 0.")
+        for kind in self.inputs:
+            if kind not in INPUTS:
+                raise DynalignError(f"inputs={kind} of driven systems is unknown; {suggestion(kind, INPUTS)}")
+        if len(set(self.inputs)) < max(2, len(self.inputs)):
+            raise DynalignError(f"inputs=[{', '.join(self.inputs)}] of driven systems must be two or more kinds.")
 
     @property
     def criteria(self) -> Sequence[Criterion]:
@@ -93,7 +102,7 @@ class DrivenSystems(TestCase):
         """Return every system under every kind of inputs, seen whole and in part, and once with other weights."""
         rng = np.random.default_rng((seed, *b"driven"))
         shape = (simulation.trials, simulation.time_steps, CHANNELS)
-        inputs = {kind: make(shape, rng) for kind, make in INPUTS.items()}
+        inputs = {kind: INPUTS[kind](shape, rng) for kind in self.inputs}
         weights = {name: rng.normal(size=(2, UNITS, CHANNELS)) for name in SYSTEMS}
         views = {name: _rotation(UNITS, rng)[:, : UNITS // 2] for name in SYSTEMS}
         systems: dict[str, System] = {}
@@ -104,7 +113,7 @@ class DrivenSystems(TestCase):
                 for part, recorded in ((WHOLE, states), (PART, seen), (WEIGHTS, other)):
                     turn = _rotation(recorded.shape[-1], rng)
                     systems[_label(name, kind, part)] = Driven(recorded @ turn, drive)
-        return Material(systems, list(_comparisons()))
+        return Material(systems, list(_comparisons(self.inputs)))
 
     def judge(self, criterion: str, rows: pd.DataFrame) -> Estimate:
         """Return an AUC or a ratio; replicates redraw seeds and systems."""
@@ -135,14 +144,14 @@ def _label(name: str, kind: str, part: str) -> str:
     return f"{name}, {kind} inputs, {part}"
 
 
-def _comparisons() -> Iterator[Comparison]:
+def _comparisons(kinds: Sequence[str]) -> Iterator[Comparison]:
     for part in (WHOLE, PART, WEIGHTS):
         seen = PART if part == PART else WHOLE
         for name in SYSTEMS:
-            for one, other in combinations(INPUTS, 2):
+            for one, other in combinations(kinds, 2):
                 first, second = _label(name, one, seen), _label(name, other, seen)
                 yield Comparison(first, second, part, 0.0, False, name, name)
-        for kind in INPUTS:
+        for kind in kinds:
             if part == WEIGHTS:
                 for name in SYSTEMS:
                     first, second = _label(name, kind, WHOLE), _label(name, kind, WEIGHTS)
