@@ -99,3 +99,16 @@ def test_nearest_turn_is_the_best_rotation(channels: int) -> None:
         assert float((a * (other @ b)).sum()) <= best
     conjugate = torch.from_numpy(ortho_group.rvs(5, random_state=rng)) @ b
     torch.testing.assert_close(nearest_turn(conjugate, b) @ b, conjugate)
+
+
+@pytest.mark.parametrize("distance", ["angular", "euclidean"])
+def test_input_operators_are_as_far_apart_as_dsa_metric_says(distance: str) -> None:
+    peer = pytest.importorskip("DSA.simdist_controllability").ControllabilitySimilarityTransformDist
+    rng = np.random.default_rng(4)
+    metric = InputDSA(compare="input", distance=distance, scale="radians" if distance == "angular" else "unit")
+    for channels in (1, 3, 7):
+        x, y = system(draw(rng, 5, channels), 1.0), system(draw(rng, 5, channels), 1.0)
+        theirs = peer(score_method=distance, compare="control").fit_score(
+            *(each.operator for each in (x, y)), *(each.input_operator for each in (x, y))
+        )
+        assert metric.distances([(x, y)])[0] == pytest.approx(theirs, abs=1e-6)
