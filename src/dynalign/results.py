@@ -97,7 +97,7 @@ class Result:
     factors: Mapping[str, Any] = field(default_factory=dict)
     told: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
     table: str = ""

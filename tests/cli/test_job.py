@@ -130,8 +130,11 @@ def test_two_settings_of_one_metric_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_systems_without_inputs_are_nothing_for_a_metric_that_needs_them(tmp_path: Path) -> None:
     assert job(tmp_path, "metric=[dsa,input_dsa]").metrics[1].needs_inputs
-    with pytest.raises(DynalignError, match=r"InputDSA needs the inputs of the systems, .* use metric=dsa"):
-        the_case(tmp_path, "metric=[dsa,input_dsa]")
+    message = r"InputDSA needs the inputs of the systems, but those of families, noise run .*; use testcase=driven, or"
+    with pytest.raises(DynalignError, match=message):
+        the_case(tmp_path, "metric=input_dsa", "testcase=[families,noise]")
+    for metrics, cases in (("input_dsa", "[families,driven]"), ("[dsa,input_dsa]", "families")):  # which lose cells
+        assert the_case(tmp_path, f"metric={metrics}", f"testcase={cases}").metrics["InputDSA"].needs_inputs
 
 
 @pytest.mark.parametrize("override", ["~callbacks", "callbacks=early_stopping", "~logger", "logger=none"])

@@ -17,12 +17,19 @@ from dynalign.metrics.hankel_dmd import HankelDMD, fit_hankel_dmd
 AXIOMS = [
     InputDSA(rank=5),
     InputDSA(n_delays=4, rank=6, whiten=True),
+    InputDSA(rank=5, compare="input"),
+    InputDSA(rank=5, compare="joint"),
+    InputDSA(n_delays=2, rank=6, fit="subspace", compare="joint", weight=0.2),
 ]
 FUZZED = [
     (InputDSA(rank=2), 200),
     (InputDSA(rank=2, center=False), 50),
     (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 200),
     (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 120),
+    (InputDSA(rank=2, compare="input"), 200),
+    (InputDSA(rank=2, compare="joint", starts=96), 200),
+    (InputDSA(n_delays=2, rank=0.9, compare="joint", distance="euclidean", weight=0.9), 120),
+    (InputDSA(n_delays=2, rank=2, fit="subspace"), 200),
 ]
 
 
@@ -120,19 +127,26 @@ def test_the_isometric_operator_has_the_lengths_of_the_states() -> None:
     assert abs(np.linalg.norm(found.operator.numpy()) - np.linalg.norm(FAST)) > 0.01
 
 
-def test_the_same_fit_by_the_package_dsa_metric() -> None:
-    # It works in single precision, and its input acts from its own time step on; trials run into each other there.
-    pytest.importorskip("DSA")
-    from DSA.dmdc import DMDc
-
+@pytest.mark.parametrize("double", [False, True])
+def test_the_same_fit_by_the_package_dsa_metric(double: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its input acts from its own time step on; trials run into each other there.
+    dmdc = pytest.importorskip("DSA.dmdc").DMDc
+    if double:  # which it does not offer: it calls this to go to single precision
+        monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     inputs = slow_inputs(0, trials=2, time=400)[:1]
     states = driven(FAST, mixing(5), np.concatenate([inputs, -inputs]), noise=0.5)[:1]
-    theirs = DMDc(states[:, :-1], inputs[:, 1:], n_delays=1, rank_input=6, rank_output=4, lamb=0.0)
+    theirs = dmdc(states[:, :-1], inputs[:, 1:], n_delays=1, rank_input=6, rank_output=4, lamb=0.0)
     theirs.fit()
-    # The last of their steps is not in ours once both have as many.
     ours = fit(states[:, :-1], inputs[:, :-1])
-    expected, found = (np.sort_complex(np.linalg.eigvals(np.asarray(a))) for a in (theirs.A_v, ours.operator))
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    a, b = (np.asarray(x) for x in (theirs.A_v, theirs.B_v))
+    tolerance = 1e-6 if double else 1e-3
+    expected, found = (np.sort_complex(np.linalg.eigvals(x)) for x in (a, ours.operator.numpy()))
+    np.testing.assert_allclose(found, expected, atol=tolerance)
+    # What the states do so many steps after a unit of input; theirs are coordinates of orthonormal axes.
+    back, (mine, drive) = np.asarray(theirs.Ur)[:, :4], in_units(ours)
+    for k in range(4):
+        response = back @ np.linalg.matrix_power(a, k) @ b
+        np.testing.assert_allclose(np.linalg.matrix_power(mine, k) @ drive, response, atol=tolerance)
 
 
 def test_same_system_driven_in_two_ways_is_near_and_another_one_driven_alike_is_far() -> None:
@@ -259,3 +273,124 @@ def test_its_own_name_in_what_it_refuses() -> None:
         InputDSA(n_delays=0)
     with pytest.raises(DynalignError, match="InputDSA needs as rank"):
         InputDSA(rank=0)
+
+
+def one_size(inputs: np.ndarray) -> np.ndarray:
+    """Inputs whose channels spread alike, so that one system under two of them has one input operator."""
+    return inputs / inputs.std((0, 1))
+
+
+@pytest.mark.parametrize("distance", ["angular", "euclidean"])
+def test_each_comparison_sees_its_own_operators(distance: str) -> None:
+    calm, restless = one_size(slow_inputs(1, memory=0.97)), one_size(slow_inputs(2, memory=0.0))
+    turn = ortho_group.rvs(4, random_state=0)
+    x = Driven(driven(FAST, mixing(5), calm), calm)
+    others = {
+        "the same": Driven(driven(FAST, mixing(5), restless, seed=1) @ turn, restless),
+        "other weights": Driven(driven(FAST, mixing(6), restless, seed=1) @ turn, restless),
+        "other dynamics": Driven(driven(SLOW, mixing(5), restless, seed=1) @ turn, restless),
+    }
+    internal, fed, joint = (
+        {name: InputDSA(rank=4, distance=distance, compare=compare)(x, y) for name, y in others.items()}
+        for compare in ("internal", "input", "joint")
+    )
+    if distance == "angular":  # of which input operators are seen in the size of the states
+        assert max(each["the same"] for each in (internal, fed, joint)) < 1e-6
+        assert fed["other dynamics"] < 1e-6
+    assert internal["other weights"] < 1e-6
+    assert internal["other dynamics"] > 0.2
+    assert fed["other weights"] > 0.03
+    assert min(joint["other weights"], joint["other dynamics"]) > 0.02
+
+
+@pytest.mark.parametrize("whiten", [True, False])
+def test_the_joint_distance_lies_where_its_weight_puts_it(whiten: bool) -> None:
+    inputs = slow_inputs(0)
+    x, y = (Driven(driven(a, mixing(k), inputs, noise=0.3), inputs) for k, a in enumerate((FAST, SLOW)))
+    own, fed = (
+        np.cos(InputDSA(rank=4, whiten=whiten, scale="radians", compare=c)(x, y)) for c in ("internal", "input")
+    )
+    for weight in (1e-9, 0.2, 0.8, 1 - 1e-9):
+        joint = np.cos(InputDSA(rank=4, whiten=whiten, scale="radians", compare="joint", weight=weight)(x, y))
+        assert joint <= (1 - weight) * own + weight * fed + 1e-9  # one rotation for both is no better than one for each
+        if weight < 1e-6 or weight > 1 - 1e-6:
+            assert joint == pytest.approx(own if weight < 0.5 else fed, abs=1e-6)
+
+
+@pytest.mark.parametrize("compare", ["input", "joint"])
+@pytest.mark.parametrize("whiten", [True, False])
+def test_units_of_channels_do_not_matter_but_which_is_which_does(compare: str, whiten: bool) -> None:
+    inputs = slow_inputs(0)
+    x, y = (driven(a, mixing(5), inputs, noise=0.3) for a in (FAST, SLOW))
+    metric = InputDSA(n_delays=2, rank=6, whiten=whiten, compare=compare)
+    expected = metric(Driven(x, inputs), Driven(y, inputs))
+    assert metric(Driven(1e3 * x + 1, inputs * [1e6, 1e-6] + 3), Driven(y, inputs)) == pytest.approx(expected, abs=1e-9)
+    assert metric(Driven(x, inputs[..., ::-1]), Driven(y, inputs[..., ::-1])) == pytest.approx(expected, abs=1e-9)
+    assert abs(metric(Driven(x, inputs[..., ::-1]), Driven(y, inputs)) - expected) > 1e-4
+
+
+def test_how_much_is_recorded_does_not_matter_to_euclidean_distances() -> None:
+    inputs = slow_inputs(0)
+    x = driven(FAST, mixing(5), inputs, noise=0.3)
+    twice = Driven(np.concatenate([x, x]), np.concatenate([inputs, inputs]))
+    for whiten in (True, False):
+        for compare in ("input", "joint"):
+            metric = InputDSA(rank=4, whiten=whiten, compare=compare, distance="euclidean")
+            assert metric(Driven(x, inputs), twice) < 1e-6
+            assert metric(Driven(x, inputs), Driven(x, slow_inputs(5))) > 0.01
+
+
+@pytest.mark.parametrize("compare", ["input", "joint"])
+def test_gradients_through_input_operators_are_those_of_finite_differences(compare: str) -> None:
+    inputs = slow_inputs(0, trials=8, time=20)
+    for settings in ({}, {"whiten": True}, {"distance": "euclidean"}):
+        metric = InputDSA(n_delays=2, rank=3, compare=compare, **settings)
+        x, y = (torch.from_numpy(driven(a, mixing(5), inputs, noise=0.3)) for a in (FAST, SLOW))
+        x.requires_grad_()
+        metric.loss(Driven(x, inputs), Driven(y, inputs)).backward()
+        push = torch.randn(x.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        ahead, behind = (metric(Driven(x.detach() + step * push, inputs), Driven(y, inputs)) for step in (1e-5, -1e-5))
+        assert float((x.grad * push).sum()) == pytest.approx((ahead - behind) / 2e-5, rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("compare", ["input", "joint"])
+def test_explain_gives_the_distance_of_a_call(compare: str) -> None:
+    inputs = slow_inputs(0)
+    x, y = (Driven(driven(a, mixing(k), inputs, noise=0.3), inputs) for k, a in enumerate((FAST, SLOW)))
+    metric = InputDSA(rank=4, compare=compare)
+    explained = metric.explain(x, y)
+    assert explained.distance == pytest.approx(metric(x, y), abs=1e-6)
+    assert explained.starts == (1 if compare == "input" else 192)
+
+
+@pytest.mark.parametrize("compare", ["input", "joint"])
+def test_channels_must_be_as_many(compare: str) -> None:
+    inputs, metric = slow_inputs(0), InputDSA(rank=4, compare=compare)
+    x = driven(FAST, mixing(5), inputs)
+    more = Driven(x, np.concatenate([inputs, inputs[:1].repeat(40, axis=0)], axis=-1))
+    for measure in (metric, metric.explain, metric.loss):
+        with pytest.raises(DynalignError, match=r"x has 2 input channels and y has 4, .* or use compare=internal\.$"):
+            measure(Driven(x, inputs), more)
+    assert metric.distances([(metric.prepare(s), metric.prepare(s)) for s in (Driven(x, inputs), more)]).max() < 1e-9
+
+
+@pytest.mark.parametrize("compare", ["input", "joint"])
+def test_inputs_that_do_nothing_have_no_operator_to_compare(compare: str) -> None:
+    x = driven(FAST, mixing(5), slow_inputs(0))
+    with pytest.raises(DynalignError, match="The inputs of x do nothing to its states; use compare=internal"):
+        InputDSA(rank=4, compare=compare).prepare(Driven(x, np.ones((40, 50, 2))))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"compare": "state"}, "compare=state is unknown; use internal, input or joint"),
+        ({"fit": "n4sid"}, "fit=n4sid is unknown; use dmdc or subspace"),
+        ({"compare": "joint", "weight": 1.0}, r"InputDSA needs a weight between 0 and 1, not 1\.0"),
+        ({"weight": 0.2}, "weight=0.2 needs compare=joint; compare=internal weighs nothing"),
+        ({"compare": "input", "distance": "wasserstein"}, "compare=input needs distance=angular or euclidean"),
+    ],
+)
+def test_settings_that_have_no_meaning(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(DynalignError, match=message):
+        InputDSA(**settings)

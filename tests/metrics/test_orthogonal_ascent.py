@@ -8,12 +8,14 @@ from torch import Tensor
 
 from dynalign.metrics.orthogonal_ascent import (
     _gradient,
+    close_in,
     conjugate,
     curvature,
     hessian_product,
     newton_steps,
     orthonormalised,
     power_steps,
+    with_held,
 )
 
 
@@ -98,3 +100,37 @@ def test_orthonormalised_is_the_nearest_orthogonal_matrix() -> None:
     x = torch.linalg.qr(draw(4, 6, 6)).Q + 0.02 * draw(4, 6, 6, seed=3)
     u, _, v = torch.linalg.svd(x)
     torch.testing.assert_close(orthonormalised(x, 5), u @ v, rtol=0, atol=1e-12)
+
+
+def bordered(problems: int, free: int, held: int, seed: int) -> Tensor:
+    x = draw(problems, free + held, free + held, seed=seed)
+    x[:, free:] = 0
+    return x / torch.linalg.matrix_norm(x, keepdim=True)
+
+
+def test_held_coordinates_stay_and_make_f_linear_in_them() -> None:
+    a, b = (bordered(20, 5, 3, seed) for seed in (0, 1))
+    start = with_held(torch.linalg.qr(draw(20, 5, 5, seed=2)).Q, 3)
+    powered = power_steps(a, b, start, steps=10, held=3)
+    end = newton_steps(a, b, powered, steps=60, inner=20, held=3)
+    close = close_in(conjugate(end.c, b), b, end.c, held=3)
+    for c in (powered, end.c, close):
+        torch.testing.assert_close(c, with_held(c[:, :5, :5], 3), rtol=0, atol=1e-12)
+    c = end.c[:, :5, :5]
+    value = (a[:, :5, :5] * conjugate(c, b[:, :5, :5])).sum((-2, -1)) + (a[:, :5, 5:] * (c @ b[:, :5, 5:])).sum(
+        (-2, -1)
+    )
+    torch.testing.assert_close(end.value, value, rtol=0, atol=1e-12)
+    slope = _gradient(a, conjugate(end.c, b), held=3)
+    assert torch.linalg.matrix_norm(slope).max() < 1e-12
+    assert not slope[:, 5:].any()
+
+
+def test_hessian_of_held_coordinates_is_the_derivative_along_the_free_ones() -> None:
+    a, m = (bordered(1, 4, 2, seed) for seed in (0, 1))
+    gradient = _gradient(a, m, held=2)
+    omega = torch.nn.functional.pad(skew(draw(1, 4, 4, seed=3)), (0, 2, 0, 2))
+    low, here, high = along(a, m, omega)
+    assert float((gradient * omega).sum()) == pytest.approx((high - low) / 2e-4, rel=1e-6)
+    bend = float((omega * hessian_product(a, m, gradient, omega, held=2)).sum()) / 2
+    assert bend == pytest.approx(-(high - 2 * here + low) / 1e-8, rel=1e-4)

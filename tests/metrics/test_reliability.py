@@ -10,7 +10,7 @@ from tests.metrics.test_halves import MeanGap
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA, Driven, InputDSA, Procrustes, reliability
 
-DYNAMICS = DSA(n_delays=2, rank=2)
+DYNAMICS = DSA(n_delays=2, rank=2, estimator="havok")
 
 
 def constant(*values: float) -> np.ndarray:

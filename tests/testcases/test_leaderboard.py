@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -161,6 +161,22 @@ def test_what_is_lost_comes_last_with_the_reason(cells: list[Cell], reason: str)
 def test_the_lost_share_the_last_places() -> None:
     board = build_leaderboard([lost("a", "no"), cell("b", parts(1, 1)), lost("c", "no")])
     assert places(board) == [("b", 1), ("a", 2.5), ("c", 2.5)]
+
+
+def test_cases_without_inputs_do_not_count_for_metrics_that_need_them() -> None:
+    @dataclass(frozen=True)
+    class Fed(Other):
+        has_inputs: ClassVar[bool] = True
+
+    needy = replace(about("b"), needs_inputs=True)
+    cells = [
+        *(cell("a", parts(1, 1), case=case) for case in (Means(), Fed())),
+        replace(lost("b", "has no inputs"), description=needy),
+        replace(cell("b", parts(9, 0), case=Fed()), description=needy),
+    ]
+    board = build_leaderboard(cells)
+    assert places(board) == [("b", 1), ("a", 1.5)]
+    assert score(board, "b")["reason"] == "has no inputs"
 
 
 def test_the_infinite_are_best_together() -> None:

@@ -71,7 +71,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     Raises
     ------
     DynalignError
-        For an unknown or ill-typed key, an objective that there is not, and a metric that needs inputs.
+        For an unknown or ill-typed key, an objective that there is not, and metrics that all need inputs where no
+        test case has any.
     """
     numbers = check_top(config)
     plain = completed(config, config_files(settings.runtime.choices, config)) | numbers
@@ -85,12 +86,11 @@ def build_job(config: DictConfig, settings: Any) -> Job:
                 f"testcase.{name} is called {case.name} in its class; its config must be called so too."
             )
     metrics = build_metrics(plain.get("metric") or {})
-    for metric in metrics:
-        if metric.needs_inputs:
-            raise DynalignError(
-                f"{metric.label} needs the inputs of the systems, but those of test cases run by themselves and have "
-                "none; leave it out, and use metric=dsa."
-            )
+    if all(metric.needs_inputs for metric in metrics) and not any(case.has_inputs for case in cases.values()):
+        raise DynalignError(
+            f"{metrics[0].label} needs the inputs of the systems, but those of {', '.join(cases)} run by themselves "
+            "and have none; use testcase=driven, or metric=dsa."
+        )
     return Job(
         metrics={metric.label: metric for metric in metrics},
         cases=cases,
@@ -162,6 +162,8 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
 def _note(metric: str, case: str, result: Measured | str) -> str:
     if isinstance(result, str):
         return f"{case}: {metric} lost: {result}"
+    if not result.pairs:
+        return f"{case}: {metric} lost: {result.rows[0]['reason']}"
     return f"{case}: {metric}, {result.pairs} pairs in {result.seconds:.1f} s"
 
 

@@ -55,6 +55,8 @@ class Description:
         What it is called where it is explained, what it does, and what it does not see; a sentence or two each.
     compares : str
         ``dynamics`` or ``geometry``.
+    needs_inputs : bool
+        See ``Metric``.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Description:
     about: str
     blind_spot: str
     compares: str
+    needs_inputs: bool = False
 
 
 class Metric(abc.ABC):
@@ -136,7 +139,14 @@ class Metric(abc.ABC):
     def describe(self) -> Description:
         """Return what a reader of its numbers needs to know."""
         return Description(
-            self.name, self.label, self.unit, self.full_title, self.about, self.blind_spot, self.compares
+            self.name,
+            self.label,
+            self.unit,
+            self.full_title,
+            self.about,
+            self.blind_spot,
+            self.compares,
+            self.needs_inputs,
         )
 
     def _unusual(self) -> str:

@@ -68,7 +68,8 @@ class HankelDMD:
     reliability : Tensor, shape (kept_rank, kept_rank)
         The share of the variance of each whitened direction that is no noise; the identity unless noise was asked for.
     unexplained : float
-        Mean squared error of the operator over that of the better one of predicting no change and predicting the mean.
+        Mean squared error of the operator over that of the better one of predicting no change and predicting the mean;
+        NaN where it was not asked for.
     """
 
     operator: Tensor
@@ -99,6 +100,13 @@ class HankelDMD:
         inner = torch.linalg.solve_triangular(lower, self.operator[:kept, :kept] @ lower, upper=False)
         more = len(self.operator) - kept
         return torch.nn.functional.pad(inner, (0, more, 0, more))
+
+    def isometric_input(self) -> Tensor:
+        """Return what the inputs add, (rank, channels), in the coordinates of ``isometric``."""
+        kept = self.kept_rank
+        lower = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
+        added = torch.linalg.solve_triangular(lower, self.input_operator[:kept], upper=False)
+        return torch.nn.functional.pad(added, (0, 0, 0, len(self.operator) - kept))
 
 
 def fit_hankel_dmd(
@@ -182,7 +190,7 @@ class _Request:
     def kept(self, values: Tensor, shape: tuple[int, int], noise: float) -> int:
         """Return how many of the singular ``values`` of the delay vectors, of ``shape``, are kept."""
         least = max(self.floor * float(values[0]), math.sqrt(noise))
-        kept = int((values[: _wanted(values, self.rank, shape)] > least).sum())
+        kept = int((values[: wanted_rank(values, self.rank, shape)] > least).sum())
         if kept == 0:
             raise DynalignError(
                 f"Nothing of {self.where} stands out of its noise: the next state cannot be foreseen from the "
@@ -233,13 +241,24 @@ def prediction_error(
 ) -> float:
     """Return the mean squared error of the operators one horizon on, over that of predicting no change."""
     whole = [block for block in states if block.shape[1] >= embedding.needed(horizon)]
-    before, after = (embedding.rows(part) @ fit.whitening for part in (cut(whole, 0, horizon), cut(whole, horizon, 0)))
+    before, after = (embedding.rows(part) for part in (cut(whole, 0, horizon), cut(whole, horizon, 0)))
+    if inputs is None:
+        return step_error(fit, before, after, None)
+    acting = embedding.newest([block for block in inputs if block.shape[1] >= embedding.needed(horizon)])
+    return step_error(fit, before, after, acting)
+
+
+def step_error(fit: HankelDMD, before: Tensor, after: Tensor, acting: Tensor | None) -> float:
+    """Return that error for vectors (steps, size) which ``fit.whitening`` makes the fit's coordinates.
+
+    ``acting`` (steps, channels) are the inputs of each step.
+    """
+    before, after = before @ fit.whitening, after @ fit.whitening
     size = torch.linalg.vector_norm(fit.whitening, dim=0)  # 1 / singular value: a direction counts by its variance
     kept = fit.kept_rank
     predicted = before @ fit.operator[:kept, :kept].mT
-    if inputs is not None:
-        long = [block for block in inputs if block.shape[1] >= embedding.needed(horizon)]
-        predicted = predicted + embedding.newest(long) @ fit.input_operator[:kept].mT
+    if acting is not None:
+        predicted = predicted + acting @ fit.input_operator[:kept].mT
     error = ((after - predicted) / size).square().sum()
     persistence = ((after - before) / size).square().sum()
     return float(error / persistence) if persistence > 0 else 0.0
@@ -359,7 +378,7 @@ def _unexplained(solution: Tensor, products: tuple[Tensor, Tensor, Tensor], whit
     return float(error / least) if least > 0 else 0.0
 
 
-def _wanted(values: Tensor, rank: Rank, shape: tuple[int, int]) -> int:
+def wanted_rank(values: Tensor, rank: Rank, shape: tuple[int, int]) -> int:
     """Return how many of the singular ``values`` of a matrix of ``shape``, largest first, ``rank`` asks for."""
     if rank == "optimal":
         threshold = _optimal_threshold(min(shape) / max(shape)) * values[: min(shape)].median()

@@ -239,22 +239,9 @@ class OperatorMetric(Metric):
         for raw, where in ((x, "x"), (y, "y")):
             given = self._given(raw, where)
             fit = self._fit(given, where)
-            error = prediction_error(fit, self._embedding, given.states, given.inputs, self.steps)
-            reports.append(FitReport(fit.kept_rank, fit.explained_variance, error, fit.span))
+            reports.append(FitReport(fit.kept_rank, fit.explained_variance, self._error(fit, given), fit.span))
             systems.append(self._system(fit, where))
-        pair = (systems[0], systems[1])
-        if self.distance == "wasserstein":
-            return Explanation(
-                float(self.distances([pair])[0]), reports[0], reports[1], starts=1, at_best=1, gap=math.inf
-            )
-        first, second = _ordered(pair)
-        size = max(len(first.operator), len(second.operator))
-        found = optima(first.frame(size, self.seed), second.frame(size, self.seed), starts=self.starts)
-        a, b = first.padded(size), second.padded(size)
-        best, further = (
-            math.inf if c is None else float(self._between(a, c @ b @ c.mT)) for c in (found.best, found.runner_up)
-        )
-        return Explanation(best, reports[0], reports[1], starts=self.starts, at_best=found.at_best, gap=further - best)
+        return self._explained((systems[0], systems[1]), *reports)
 
     @property
     def steps(self) -> int:
@@ -316,6 +303,25 @@ class OperatorMetric(Metric):
     @abc.abstractmethod
     def _operator(self, fit: HankelDMD) -> Tensor:
         """Return the operator that is compared."""
+
+    def _error(self, fit: HankelDMD, given: Given) -> float:
+        """Return the fit's error one horizon on, over that of persistence."""
+        return prediction_error(fit, self._embedding, given.states, given.inputs, self.steps)
+
+    def _explained(self, pair: tuple[System, System], x: FitReport, y: FitReport) -> Explanation:
+        """Return what all starts find for a pair."""
+        if self.distance == "wasserstein":
+            return Explanation(float(self.distances([pair])[0]), x, y, starts=1, at_best=1, gap=math.inf)
+        if self.distance == "angular":
+            _check_angle(*pair)
+        first, second = _ordered(pair)
+        size = max(len(first.operator), len(second.operator))
+        found = optima(first.frame(size, self.seed), second.frame(size, self.seed), starts=self.starts)
+        a, b = first.padded(size), second.padded(size)
+        best, further = (
+            math.inf if c is None else float(self._between(a, c @ b @ c.mT)) for c in (found.best, found.runner_up)
+        )
+        return Explanation(best, x, y, starts=self.starts, at_best=found.at_best, gap=further - best)
 
     def _measure(self, pairs: Sequence[tuple[System, System]], size: int) -> Tensor:
         """Return the distance of each pair, whose larger operator has ``size`` rows."""

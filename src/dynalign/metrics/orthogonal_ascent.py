@@ -12,6 +12,14 @@ A product with H costs five products of n x n matrices, so Newton's equations ar
 a trust region (Steihaug 1983; Nocedal & Wright 2006, algorithm 7.2), preconditioned by the diagonal of H, which is
 known in closed form. Nothing is factored or inverted: all work is products of matrices, which is what processors are
 best at.
+
+The last coordinates may be held: C is then block diagonal, with 1 there, and so are all Ω. That is how f takes a linear
+term. Of operators bordered by matrices of inputs, with C restricted to leave those alone, it is
+
+.. math:: \left\langle \begin{pmatrix} A & K \\ 0 & 0 \end{pmatrix},
+          \begin{pmatrix} C & \\ & 1 \end{pmatrix} \begin{pmatrix} B & L \\ 0 & 0 \end{pmatrix}
+          \begin{pmatrix} C & \\ & 1 \end{pmatrix}^\top \right\rangle
+          = \langle A, C B C^\top\rangle + \langle K, C L\rangle.
 """
 
 from __future__ import annotations
@@ -51,24 +59,30 @@ class Climb(NamedTuple):
     gain: Tensor
 
 
-def power_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int) -> Tensor:
+def power_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int, held: int = 0) -> Tensor:
     """Go ``steps`` power steps from each ``c``, and return the ends; the arguments are those of ``newton_steps``."""
     inertia = _INERTIA / math.sqrt(c.shape[-1])
     for _ in range(steps):
-        c = torch.baddbmm(c, a @ c, b.mT, beta=inertia).baddbmm_(a.mT @ c, b)
-        c /= (c.mT @ c).abs().sum(-1, keepdim=True).amax(-2, keepdim=True).sqrt()  # no singular value exceeds 1 now
+        free = _free(torch.baddbmm(c, a @ c, b.mT, beta=inertia).baddbmm_(a.mT @ c, b), held)
+        free /= (
+            (free.mT @ free).abs().sum(-1, keepdim=True).amax(-2, keepdim=True).sqrt()
+        )  # no singular value is over 1
         for _ in range(3):
-            square = c.mT @ c
-            c = torch.baddbmm(c, c, torch.baddbmm(square, square, square, beta=_GROW[1], alpha=_GROW[2]), beta=_GROW[0])
-    c = orthonormalised(c, 4)
+            square = free.mT @ free
+            cubic = torch.baddbmm(square, square, square, beta=_GROW[1], alpha=_GROW[2])
+            free = torch.baddbmm(free, free, cubic, beta=_GROW[0])
+        c = with_held(free, held)
+    free = orthonormalised(_free(c, held), 4)
     # A gradient without full rank has more than one nearest orthogonal matrix; any will do.
-    crooked = (c.mT @ c).diagonal(dim1=-2, dim2=-1).amin(-1) < 0.99
+    crooked = (free.mT @ free).diagonal(dim1=-2, dim2=-1).amin(-1) < 0.99
     if crooked.any():
-        c[crooked] = torch.linalg.qr(c[crooked]).Q
-    return c
+        free[crooked] = torch.linalg.qr(free[crooked]).Q
+    return with_held(free, held)
 
 
-def newton_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int, inner: int, angle: float | None = None) -> Climb:
+def newton_steps(
+    a: Tensor, b: Tensor, c: Tensor, *, steps: int, inner: int, angle: float | None = None, held: int = 0
+) -> Climb:
     """Go trust-region Newton steps from each ``c``.
 
     Parameters
@@ -81,18 +95,20 @@ def newton_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int, inner: int, ang
         Products with the Hessian per step at most.
     angle : float, optional
         In radians. Problems whose quadratic model promises to change arccos f by less leave the batch.
+    held : int
+        So many of the last coordinates stay where they are; there, each ``c`` must be 1.
     """
     problems = len(c)
     rounding = 8 * torch.finfo(c.dtype).eps
     m = conjugate(c, b)
     value = _dot(a, m)
-    gradient = _gradient(a, m)
+    gradient = _gradient(a, m, held)
     radius = torch.ones_like(value)
     gain = torch.full_like(value, torch.inf)
     left = Climb(torch.empty_like(c), *value.new_empty(2, problems))
     active = torch.arange(problems, device=c.device)
     for _ in range(steps):
-        omega, gain, inside = _newton_step(a, m, gradient, radius, inner)
+        omega, gain, inside = _newton_step(a, m, gradient, radius, inner, held)
         new_c = _retract(c, omega)
         new_m = conjugate(new_c, b)
         new_value = _dot(a, new_m)
@@ -103,7 +119,7 @@ def newton_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int, inner: int, ang
         # Near the optimum f is flat to rounding; a step that keeps it is taken, for the gradient's sake.
         better = new_value >= value - rounding / 2
         c, m, value = (torch.where(better, new, old) for new, old in ((new_c, c), (new_m, m), (new_value, value)))
-        gradient = _gradient(a, m)
+        gradient = _gradient(a, m, held)
         if angle is not None:
             # An angle θ with cos θ = f moves by δf / sin θ. Near 0 that is no measure: there it is what is left to 1.
             short = (1 - value).clamp_min(0)
@@ -122,7 +138,7 @@ def newton_steps(a: Tensor, b: Tensor, c: Tensor, *, steps: int, inner: int, ang
     return left
 
 
-def close_in(a: Tensor, b: Tensor, c: Tensor, *, steps: int = 20) -> Tensor:
+def close_in(a: Tensor, b: Tensor, c: Tensor, *, steps: int = 20, held: int = 0) -> Tensor:
     """Go Gauss-Newton steps from each ``c`` where A and M = C B Cᵀ are nearly equal, until they are equal to rounding.
 
     There f is flat to rounding long before C is right, and operators whose eigenvalues lie close together need many
@@ -133,7 +149,7 @@ def close_in(a: Tensor, b: Tensor, c: Tensor, *, steps: int = 20) -> Tensor:
     m = conjugate(c, b)
     rest = _dot(a - m, a - m)
     for _ in range(steps):
-        omega, _, _ = _newton_step(m, m, _gradient(a - m, m), torch.ones_like(rest), inner)
+        omega, _, _ = _newton_step(m, m, _gradient(a - m, m, held), torch.ones_like(rest), inner, held)
         new_c = orthonormalised(_retract(c, omega), 1)
         new_m = conjugate(new_c, b)
         new_rest = _dot(a - new_m, a - new_m)
@@ -159,17 +175,40 @@ def curvature(a: Tensor, m: Tensor) -> Tensor:
     return (sums.unsqueeze(-1) + sums.unsqueeze(-2)) / 2 + cross + cross.mT
 
 
-def hessian_product(a: Tensor, m: Tensor, gradient: Tensor, omega: Tensor) -> Tensor:
+def with_held(c: Tensor, held: int) -> Tensor:
+    """Return matrices (..., n, n) with ``held`` more coordinates, which they leave as they are."""
+    if not held:
+        return c
+    wider: Tensor = torch.nn.functional.pad(c, (0, held, 0, held))
+    wider[..., -held:, -held:] = torch.eye(held, dtype=c.dtype, device=c.device)
+    return wider
+
+
+def hessian_product(a: Tensor, m: Tensor, gradient: Tensor, omega: Tensor, held: int = 0) -> Tensor:
     """Return -2 H Ω for skew Ω, batched."""
     moved = (omega @ m).baddbmm_(m, omega, alpha=-1)
     image = (a @ moved.mT).baddbmm_(moved.mT, a, alpha=-1)
     image.baddbmm_(omega, gradient, alpha=-1)  # the skew part of Ω G is half of [Ω, G]
-    return image.mT - image
+    return _without_held(image.mT - image, held)
 
 
-def _gradient(a: Tensor, m: Tensor) -> Tensor:
+def _gradient(a: Tensor, m: Tensor, held: int = 0) -> Tensor:
     product = (a @ m.mT).baddbmm_(m.mT, a, alpha=-1)
-    return (product - product.mT) / 2
+    return _without_held((product - product.mT) / 2, held)
+
+
+def _free(c: Tensor, held: int) -> Tensor:
+    """Return the part of matrices (..., n, n) that is not held."""
+    free = c.shape[-1] - held
+    return c[..., :free, :free]
+
+
+def _without_held(omega: Tensor, held: int) -> Tensor:
+    """Return Ω, changed in place, without what would turn a coordinate that is held."""
+    if held:
+        omega[..., -held:, :] = 0
+        omega[..., :, -held:] = 0
+    return omega
 
 
 def _dot(x: Tensor, y: Tensor) -> Tensor:
@@ -182,7 +221,9 @@ def _put(all_of_them: Climb, where: Tensor, some: Climb) -> None:
         whole[where] = part.view_as(whole[where])
 
 
-def _newton_step(a: Tensor, m: Tensor, gradient: Tensor, radius: Tensor, inner: int) -> tuple[Tensor, Tensor, Tensor]:
+def _newton_step(
+    a: Tensor, m: Tensor, gradient: Tensor, radius: Tensor, inner: int, held: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the step Ω within the trust region, the gain that the model promises, and whether Ω ends inside."""
     size = curvature(a, m).abs()
     preconditioner = 1 / (size + 1e-3 * size.amax((-2, -1), keepdim=True) + 1e-12)
@@ -195,7 +236,7 @@ def _newton_step(a: Tensor, m: Tensor, gradient: Tensor, radius: Tensor, inner: 
     length = torch.zeros_like(weight)  # of omega, squared
     inside = torch.ones_like(weight, dtype=torch.bool)
     for k in range(inner):
-        image = hessian_product(a, m, gradient, direction)
+        image = hessian_product(a, m, gradient, direction, held)
         bend = _dot(direction, image) / 2
         square, along = _dot(direction, direction), _dot(omega, direction)
         to_border = (

@@ -17,6 +17,8 @@ decides whether a distance means anything: a solver that stops short adds to eve
    pairs are done after one round, hard ones get more. The winner goes on in double precision until the angle is right.
 
 Everything is batched: (pairs x starts, n, n). How to climb is in ``orthogonal_ascent``.
+
+The last coordinates of the operators may be held, as axes of inputs are, which mean the same in both: C is 1 there.
 """
 
 from __future__ import annotations
@@ -29,7 +31,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dynalign.metrics.orthogonal_ascent import close_in, conjugate, newton_steps, orthonormalised, power_steps
+from dynalign.metrics.orthogonal_ascent import (
+    close_in,
+    conjugate,
+    newton_steps,
+    orthonormalised,
+    power_steps,
+    with_held,
+)
 
 _ROUND = 48  # starts of a pair that climb together
 _AGREE = 5  # starts that must have ended at the best value before a pair counts as solved
@@ -57,23 +66,26 @@ class Frame:
         The operator in that basis, less its multiple of the identity, of norm 1.
     seed : int
         Seed of the mixtures to start from.
+    held : int
+        So many of the last coordinates are no other system's to turn.
     """
 
     operator: Tensor
     basis: Tensor
     turned: Tensor
     seed: int
+    held: int = 0
     _bases: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def bases(self, number: int) -> Tensor:
         """Return the eigenbases that round ``number`` starts from, shape (_ROUND / 2, n, n)."""
         if number not in self._bases:
-            functions = _equivariants(self.turned)
+            functions = _equivariants(self.turned, self.held)
             generator = torch.Generator().manual_seed(1000 * self.seed + number)
             weights = torch.randn(_ROUND // 2, len(functions), generator=generator, dtype=functions.dtype)
             weights[:, 0] = weights[:, 0].abs() + 0.5  # the symmetric part says most
             mixtures = torch.tensordot(weights.to(functions.device), functions, dims=1)
-            self._bases[number] = torch.linalg.eigh(mixtures).eigenvectors
+            self._bases[number] = with_held(torch.linalg.eigh(mixtures).eigenvectors, self.held)
         return self._bases[number]
 
 
@@ -94,14 +106,19 @@ class Optima(NamedTuple):
     at_best: int
 
 
-def frame(operator: Tensor, *, seed: int) -> Frame:
-    """Return what an alignment needs of one operator, float64 of shape (n, n), whichever the other one is."""
-    basis = torch.linalg.eigh(_symmetric(operator)).eigenvectors
+def frame(operator: Tensor, *, seed: int, held: int = 0) -> Frame:
+    """Return what an alignment needs of one operator, float64 of shape (n, n), whichever the other one is.
+
+    ``held`` is how many of the last coordinates mean the same in all systems. What they lead to counts as any other
+    entry, and nothing may lead to them: their rows are 0.
+    """
+    free = len(operator) - held
+    basis = with_held(torch.linalg.eigh(_symmetric(operator[:free, :free])).eigenvectors, held)
     turned = conjugate(basis.mT, operator)
-    one = torch.eye(len(operator), dtype=operator.dtype, device=operator.device)
-    turned = turned - turned.diagonal().mean() * one
+    one = torch.eye(free, dtype=operator.dtype, device=operator.device)
+    turned = turned - torch.nn.functional.pad(turned.diagonal()[:free].mean() * one, (0, held, 0, held))
     norm = torch.linalg.matrix_norm(turned)
-    return Frame(operator, basis, turned / norm if norm > 0 else turned, seed)
+    return Frame(operator, basis, turned / norm if norm > 0 else turned, seed, held)
 
 
 def align(first: Sequence[Frame], second: Sequence[Frame], *, starts: int) -> Tensor:
@@ -146,6 +163,7 @@ def _round(
     Unless ``patient``, a start from which its pair's best is out of reach is given up where it stands.
     """
     a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
+    held = first[0].held
     c = _starting_points(first, second, a, b, number)[:, : starts - number * _ROUND].float()
     a, b = a.float(), b.float()
     pairs, points = c.shape[:2]
@@ -153,14 +171,15 @@ def _round(
     c = c.flatten(0, 1)
     value = c.new_empty(len(c))
     for batch in _batches(c):
-        c[batch] = power_steps(a[pair[batch]], b[pair[batch]], c[batch], steps=8)
+        c[batch] = power_steps(a[pair[batch]], b[pair[batch]], c[batch], steps=8, held=held)
     going = torch.arange(len(c), device=c.device)
     for steps, inner, hope in _STAGES:
         gain = torch.empty_like(value)
         for batch in _batches(c[going]):
             some = going[batch]
-            climb = newton_steps(a[pair[some]], b[pair[some]], c[some], steps=steps, inner=inner, angle=1e-5)
-            c[some], value[some], gain[some] = climb
+            c[some], value[some], gain[some] = newton_steps(
+                a[pair[some]], b[pair[some]], c[some], steps=steps, inner=inner, angle=1e-5, held=held
+            )
         if not patient:
             best = value.view(pairs, points).amax(dim=1)
             going = going[value[going] + hope * gain[going] >= best[pair[going]] - _SAME]
@@ -176,12 +195,13 @@ def _batches(c: Tensor) -> Sequence[slice]:
 def _finished(first: Sequence[Frame], second: Sequence[Frame], c: Tensor) -> Tensor:
     """Climb on from ``c`` (pairs, n, n) in double precision, and return C for the operators as they were given."""
     a, b = (torch.stack([frame.turned for frame in side]) for side in (first, second))
-    c = newton_steps(a, b, orthonormalised(c.double(), 3), steps=60, inner=40, angle=_ANGLE).c
+    held = first[0].held
+    c = newton_steps(a, b, orthonormalised(c.double(), 3), steps=60, inner=40, angle=_ANGLE, held=held).c
     c = orthonormalised(c, 2)
     apart = torch.linalg.matrix_norm(a - conjugate(c, b))
     near = (apart > 50 * torch.finfo(a.dtype).eps) & (apart < _NEAR)
     if near.any():
-        c[near] = close_in(a[near], b[near], c[near])
+        c[near] = close_in(a[near], b[near], c[near], held=held)
     basis_a, basis_b = (torch.stack([frame.basis for frame in side]) for side in (first, second))
     finished: Tensor = basis_a @ c @ basis_b.mT
     return finished
@@ -191,8 +211,11 @@ def _symmetric(x: Tensor) -> Tensor:
     return (x + x.mT) / 2
 
 
-def _equivariants(x: Tensor) -> Tensor:
-    """Return symmetric functions F with F(C X Cᵀ) = C F(X) Cᵀ, of trace 0 and norm 1, shape (functions, n, n)."""
+def _equivariants(x: Tensor, held: int = 0) -> Tensor:
+    """Return symmetric functions F with F(C X Cᵀ) = C F(X) Cᵀ, of trace 0 and norm 1, shape (functions, n, n).
+
+    Where coordinates are held, which C leaves alone, it is the free block of such functions: n is less by ``held``.
+    """
     symmetric, skew = _symmetric(x), (x - x.mT) / 2
     left, right, square = x @ x.mT, x.mT @ x, x @ x
     functions = torch.stack(
@@ -209,8 +232,10 @@ def _equivariants(x: Tensor) -> Tensor:
             _symmetric(square @ x),
         ]
     )
+    free = len(x) - held
+    functions = functions[:, :free, :free]
     traces = functions.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
-    functions = functions - traces * torch.eye(len(x), dtype=x.dtype, device=x.device)
+    functions = functions - traces * torch.eye(free, dtype=x.dtype, device=x.device)
     unit: Tensor = functions / torch.linalg.matrix_norm(functions, keepdim=True).clamp_min(1e-12)
     return unit
 
@@ -223,18 +248,30 @@ def _starting_points(first: Sequence[Frame], second: Sequence[Frame], a: Tensor,
     bases_a, bases_b = (torch.stack([frame.bases(number) for frame in side]) for side in (first, second))
     overlap = _symmetric(conjugate(bases_a.mT, a[:, None]) * conjugate(bases_b.mT, b[:, None]))
     overlap = overlap - torch.diag_embed(overlap.diagonal(dim1=-2, dim2=-1))  # signs cancel on the diagonal
-    signs = _best_signs(overlap)
-    loss = signs * (overlap @ signs)
+    held = first[0].held
+    signs = _best_signs(overlap, held)
+    loss = (signs * (overlap @ signs))[..., : overlap.shape[-1] - held, :]
     cheapest = torch.zeros_like(signs).scatter_(-2, loss.argmin(-2, keepdim=True), 2)
     both = [(bases_a * s.mT) @ bases_b.mT for s in (signs, signs * (1 - cheapest))]
     return torch.stack(both, dim=2).flatten(1, 2)
 
 
-def _best_signs(overlap: Tensor) -> Tensor:
+def _best_signs(overlap: Tensor, held: int = 0) -> Tensor:
     """Return signs s, shape (..., n, 1), with a large s·W s: those of W's leading eigenvector, mended flip by flip.
 
-    The iteration starts from one axis: the same points come out, whichever signs an eigenbasis came with.
+    The iteration starts from one axis: the same points come out, whichever signs an eigenbasis came with. Coordinates
+    that are held have one sign, 1, and so count as one coordinate, to which all others are set.
     """
+    if held:
+        free = overlap.shape[-1] - held
+        to_held = overlap[..., :free, free:].sum(-1, keepdim=True)
+        corner = torch.zeros_like(to_held[..., :1, :])
+        one_held = torch.cat(
+            [torch.cat([overlap[..., :free, :free], to_held], -1), torch.cat([to_held.mT, corner], -1)], -2
+        )
+        signs = _best_signs(one_held)
+        signs = signs[..., :-1, :] * signs[..., -1:, :]
+        return torch.cat([signs, torch.ones_like(overlap[..., free:, :1])], -2)
     n = overlap.shape[-1]
     sums = overlap.abs().sum(-1, keepdim=True)
     shift = sums.amax(-2, keepdim=True) / 3  # makes the leading eigenvalue the largest in size

@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dynalign.metrics import Driven
 from dynalign.statistics import Array, Estimate, Statistic, bootstrap_weights, estimate, mean
 from dynalign.testcases.simulation import Simulation
 
 States = npt.NDArray[np.float64]
+System = States | Driven
 
 
 class Comparison(NamedTuple):
@@ -45,9 +47,12 @@ class Comparison(NamedTuple):
 
 
 class Material(NamedTuple):
-    """The systems of a test case, by name, and what is to be compared."""
+    """The systems of a test case, by name, and what is to be compared.
 
-    systems: Mapping[str, States]
+    A system that is ``Driven`` shows its inputs to metrics that need them, and its states to all others.
+    """
+
+    systems: Mapping[str, System]
     comparisons: Sequence[Comparison]
 
 
@@ -123,6 +128,8 @@ class TestCase(abc.ABC):
     panels: ClassVar[Sequence[Panel]] = ()
     matrices: ClassVar[Sequence[str]] = ()
     """Parts in which all systems are compared with all, so that they can be drawn as a matrix."""
+    has_inputs: ClassVar[bool] = False
+    """Whether its systems are ``Driven``, so that metrics that need inputs can be put to it."""
 
     @property
     @abc.abstractmethod

@@ -62,8 +62,9 @@ class Leaderboard:
         (whether it is the best or cannot be told from the best: the interval of their difference holds 0), and
         reason, why there is no value.
     metrics : DataFrame
-        A row per metric, the best first: metric, place (its mean place over the headline criteria, 1 the best),
-        seconds_per_pair, pairs, seeds, warnings (what it warned of, each once).
+        A row per metric, the best first: metric, place (its mean place over the headline criteria, 1 the best; those of
+        test cases without inputs do not count for a metric that needs them), seconds_per_pair, pairs, seeds, warnings
+        (what it warned of, each once).
     differences : DataFrame
         A row per headline criterion and ordered pair of metrics: testcase, criterion, first, second, and value, low,
         high of first less second, resampled together.
@@ -82,6 +83,7 @@ def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
     """Score every metric on every criterion of the test cases that it was put to."""
     cases = {cell.case.name: cell.case for cell in cells}
     labels = list(dict.fromkeys(cell.metric for cell in cells))
+    descriptions = {cell.metric: cell.description for cell in cells}
     scores, differences, places = [], [], []
     for name, criterion in _criteria(cases):
         found: dict[str, Estimate] = {}
@@ -108,7 +110,8 @@ def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
                 }
             )
         if criterion.headline:
-            places.append(_places(found, labels, criterion))
+            able = [each for each in labels if cases[name].has_inputs or not descriptions[each].needs_inputs]
+            places.append(_places(found, able, criterion))
             differences += _differences(found, name, criterion)
     columns = ["metric", "testcase", "criterion", "value", "low", "high", "leads", "reason"]
     compared = ["testcase", "criterion", "first", "second", "value", "low", "high"]
@@ -117,7 +120,7 @@ def build_leaderboard(cells: Sequence[Cell]) -> Leaderboard:
         pd.DataFrame(scores, columns=columns),
         _facts(cells, labels, places),
         pd.DataFrame(differences, columns=compared),
-        {cell.metric: cell.description for cell in cells},
+        descriptions,
     )
 
 
@@ -162,7 +165,7 @@ def _not_worse(mine: Estimate, best: Estimate, criterion: Criterion) -> bool:
 
 
 def _places(found: Mapping[str, Estimate], labels: Sequence[str], criterion: Criterion) -> dict[str, float]:
-    """Return each metric's place, 1 the best; equals share one, and those without a value share the last."""
+    """Return the place of each of ``labels``, 1 the best; equals share one, those without a value share the last."""
     sign = -1.0 if criterion.better == "higher" else 1.0
     keys = pd.Series({label: sign * found[label].value if label in found else np.nan for label in labels})
     ranks = keys.rank(method="average", na_option="bottom")
@@ -194,11 +197,12 @@ def _facts(cells: Sequence[Cell], labels: Sequence[str], places: Sequence[Mappin
     rows = []
     for label in labels:
         mine = [cell for cell in cells if cell.metric == label and not cell.lost]
+        placed = [place[label] for place in places if label in place]
         pairs, seconds = sum(cell.pairs for cell in mine), sum(cell.seconds for cell in mine)
         rows.append(
             {
                 "metric": label,
-                "place": float(np.mean([place[label] for place in places])) if places else np.nan,
+                "place": float(np.mean(placed)) if placed else np.nan,
                 "seconds_per_pair": seconds / pairs if pairs else np.nan,
                 "pairs": pairs,
                 "seeds": len({cell.seed for cell in cells if cell.metric == label}),

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from dynalign.identity import code_key, describe
-from dynalign.metrics import Metric, measure
+from dynalign.metrics import Driven, Metric, measure
 from dynalign.store import RunStore
-from dynalign.testcases.base import Comparison, Material, TestCase
+from dynalign.testcases.base import Comparison, Material, System, TestCase
 
 _DECIDING = ("attractors", "perturbations", "testcases/measure", "testcases/simulation")
 """Rooms whose code decides what is measured, besides that of metrics."""
@@ -67,12 +67,17 @@ def measured_file(
 
 
 def measure_material(metric: Metric, material: Material) -> Measured:
-    """Let a metric measure every pair that is to be compared, each once; see ``dynalign.metrics.measure``."""
+    """Let a metric measure every pair that is to be compared, each once; see ``dynalign.metrics.measure``.
+
+    One that needs inputs is given them where systems are driven, and loses all pairs where they are not.
+    """
+    if metric.needs_inputs and not all(isinstance(system, Driven) for system in material.systems.values()):
+        return lost(material, "needs inputs, and the systems of this test case run without any")
     pairs = list(dict.fromkeys((comparison.first, comparison.second) for comparison in material.comparisons))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.perf_counter()
-        found = measure(metric, material.systems, pairs)
+        found = measure(metric, {name: _seen(metric, each) for name, each in material.systems.items()}, pairs)
         seconds = time.perf_counter() - start
     results = dict(zip(pairs, found, strict=True))
     rows = []
@@ -82,6 +87,17 @@ def measure_material(metric: Metric, material: Material) -> Measured:
         rows.append({**comparison._asdict(), "dissimilarity": value, "reason": distance.reason})
     said = list(dict.fromkeys(str(warning.message) for warning in caught))
     return Measured(rows, len(pairs), seconds, said)
+
+
+def lost(material: Material, reason: str) -> Measured:
+    """Return what there is of a material that was never measured to the end: for every comparison, why not."""
+    rows = [{**each._asdict(), "dissimilarity": None, "reason": reason} for each in material.comparisons]
+    return Measured(rows, 0, 0.0, [])
+
+
+def _seen(metric: Metric, system: System) -> Any:
+    """Return what a metric is given of a system."""
+    return system.states if isinstance(system, Driven) and not metric.needs_inputs else system
 
 
 def as_rows(measured: Measured, *, metric: str, case: str, seed: int) -> pd.DataFrame:

@@ -88,17 +88,21 @@ class Noise(TestCase):
         process noise enters with this many standard deviations of the system from one sample to the next.
     families : sequence of str
         Whose systems bear the rising noise.
+    pairs_between : int, optional
+        How many pairs of systems of different families are drawn, the same ones at every level; None takes all. Those
+        of one family are all taken.
 
     Raises
     ------
     DynalignError
-        If levels or shares are out of range, or epochs do not match.
+        If levels or shares are out of range, epochs do not match, or ``pairs_between`` is below 1.
     """
 
     noise: Sequence[float] = (0.004, 0.002, 0.001)
     mixing: Sequence[float] = (1.0, 0.5, 0.25)
     levels: Sequence[float] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
     families: Sequence[str] = (*LORENZ, "hopf_focus", "hopf_cycle", "ring", "line", "bistable")
+    pairs_between: int | None = 72
 
     name: ClassVar[str] = "noise"
     title: ClassVar[str] = "Noise"
@@ -136,6 +140,8 @@ class Noise(TestCase):
         check_families(self.families, " of noise")
         if any(not 0 <= level <= 1 for level in self.noise):
             raise DynalignError(f"noise={list(self.noise)} must hold levels between 0 and 1.")
+        if self.pairs_between is not None and self.pairs_between < 1:
+            raise DynalignError(f"pairs_between={self.pairs_between} must be at least 1, or null for all pairs.")
         rising = all(first < second for first, second in zip((0.0, *self.levels), self.levels, strict=False))
         if not self.levels or not rising or self.levels[-1] > 1:
             raise DynalignError(f"levels={list(self.levels)} must rise, above 0 and up to 1 at most.")
@@ -214,15 +220,19 @@ class Noise(TestCase):
             for level in self.levels:
                 systems[f"{system.label}, {OBSERVATION} {level:g}"] = simulation.observe(states, level, rng)
                 systems[f"{system.label}, {PROCESS} {level:g}"] = simulation.record_noisy(system, seed, level, rng)
+        pairs = [(*pair, pair[0][0] != pair[1][0]) for pair in combinations(known, 2)]
+        between = [place for place, (_, _, different) in enumerate(pairs) if different]
+        drawn = set(np.random.default_rng((seed, *b"pairs")).permutation(between)[: self.pairs_between].tolist())
+        chosen = [pair for place, pair in enumerate(pairs) if not pair[2] or place in drawn]
         for part, level in [(CLEAN, 0.0), *((part, level) for part in (OBSERVATION, PROCESS) for level in self.levels)]:
             ending = part if part == CLEAN else f"{part} {level:g}"
-            for (family, first), (other, second) in combinations(known, 2):
+            for (_, first), (_, second), different in chosen:
                 yield Comparison(
                     f"{first.label}, {ending}",
                     f"{second.label}, {ending}",
                     part,
                     level,
-                    family != other,
+                    different,
                     first.label,
                     second.label,
                 )

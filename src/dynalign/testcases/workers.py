@@ -81,12 +81,6 @@ def measure_cells(
         yield names[index], result
 
 
-def lost(material: Material, reason: str) -> Measured:
-    """Return what there is of a material that was never measured to the end: for every comparison, why not."""
-    rows = [{**each._asdict(), "dissimilarity": None, "reason": reason} for each in material.comparisons]
-    return Measured(rows, 0, 0.0, [])
-
-
 def _outcome(future: Future[Measured], limit: float | None) -> Measured | str:
     try:
         return future.result()

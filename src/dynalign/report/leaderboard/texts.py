@@ -21,7 +21,7 @@ READING = (
     "Bold marks what leads a column: the best, and what cannot be told from the best, because the interval of the "
     "paired difference holds 0. An arrow beside a title says which way is better.",
     "Metrics are ordered by their mean place over the columns of the leaderboard; one that has no number there takes "
-    "the last place.",
+    "the last place, unless it needs inputs and the systems there have none.",
     "Numbers beyond the range that was tested are shown as below (<) or above (>) its end, and numbers below 1e-9, "
     "which are rounding errors, as 0.",
 )
