@@ -72,7 +72,7 @@ def test_metrics_that_can_see_nothing_of_this_shape_are_refused() -> None:
         DynalignError, match=r"^DSA\(n_delays=120\): the recording has 100 time steps per trial, too few"
     ):
         see.check_metrics([CKA(), DSA(n_delays=120)], TASK, 64)
-    with pytest.raises(DynalignError, match=r"rank=20 exceeds the 10 dimensions of the recording's delay embedding"):
+    with pytest.raises(DynalignError, match=r"rank=8 exceeds the 5 dimensions of the recording's delay embedding"):
         see.check_metrics([DSA()], TASK, 1)
     with pytest.raises(DynalignError, match="looks at single units"):
         see.check_metrics([SoftMatching()], TASK, 64)

@@ -106,15 +106,15 @@ class Representation:
         Raises
         ------
         DynalignError
-            Saying what a metric needs; noise of that shape, which has nothing else wrong with it, was refused.
+            Saying what a metric needs; states of that shape, which have nothing else wrong with them, were refused.
         """
         check_components(metrics, self.components)
         probe = self.probe(task)
         inputs = self.cut(probe.inputs, probe)
         shape = (*inputs.shape[:2], min(units, self.components or units))
-        noise = np.random.default_rng(0).normal(size=shape)
+        states = states_of_shape(shape)
         for metric in metrics:
-            _check_shape(metric, shown(metric, noise, inputs))
+            _check_shape(metric, shown(metric, states, inputs))
 
     def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).
@@ -259,9 +259,22 @@ def network_at(run: Run, epoch: int, classes: Iterable[type] = ()) -> Network:
     return network
 
 
-def _check_shape(metric: Metric, noise: States | Driven) -> None:
+def states_of_shape(shape: tuple[int, ...]) -> States:
+    """Return states (trials, time, units) with nothing wrong about them, for asking a metric about their shape.
+
+    They vary in every direction and can be foreseen: slow waves of random phase, with a little noise.
+    """
+    rng = np.random.default_rng(0)
+    phases = rng.uniform(0, 2 * np.pi, size=(shape[0], 1, *shape[2:]))
+    waves = np.cos(phases + rng.uniform(0.1, 0.3, size=shape[2:]) * np.arange(shape[1]).reshape(1, -1, 1))
+    return waves + 1e-3 * rng.normal(size=waves.shape)
+
+
+def _check_shape(metric: Metric, states: States | Driven) -> None:
     try:
-        metric.prepare(noise, where="the recording")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what these states are like
+            metric.prepare(states, where="the recording")
     except DynalignError as error:
         raise DynalignError(f"{metric.label}: {error}") from None
 

@@ -123,8 +123,10 @@ def test_metrics_that_ignore_rotations_take_components(tmp_path: Path) -> None:
 
 def test_two_settings_of_one_metric_stand_side_by_side(tmp_path: Path) -> None:
     metrics = job(tmp_path, "metric=[dsa,dsa_low_rank,cka]").metrics
-    assert [metric.label for metric in metrics] == ["DSA", "DSA(n_delays=5, rank=3)", "CKA"]
-    same = job(tmp_path, "metric=[dsa,dsa_low_rank]", "metric.dsa_low_rank.n_delays=10", "metric.dsa_low_rank.rank=20")
+    assert [metric.label for metric in metrics] == ["DSA", "DSA(rank=3, estimator=havok)", "CKA"]
+    same = job(
+        tmp_path, "metric=[dsa,dsa_low_rank]", "metric.dsa_low_rank.estimator=shrinkage", "metric.dsa_low_rank.rank=8"
+    )
     assert [metric.label for metric in same.metrics] == ["DSA"]
 
 

@@ -16,7 +16,15 @@ import torch
 from dynalign.errors import DynalignError
 from dynalign.metrics import Distance, Driven, Metric
 from dynalign.metrics.pairwise import measure, reason_of
-from dynalign.representations import States, check_components, floor_of_pair, measure_floor, reduce_units, shown
+from dynalign.representations import (
+    States,
+    check_components,
+    floor_of_pair,
+    measure_floor,
+    reduce_units,
+    shown,
+    states_of_shape,
+)
 
 Basis = Literal["own", "common"]
 REFERENCES = ("initial", "previous", "final")
@@ -229,15 +237,17 @@ class DissimilarityTracker:
     def _check(self, current: _Checkpoint, recorded: States) -> None:
         """Raise if a metric could compare no states of this shape; leave states that are only bad ones to be noted.
 
-        Whether it is the states or the settings is told by noise, which has nothing wrong but its shape.
+        Whether it is the states or the settings is told by others, which have nothing wrong but their shape.
         """
-        noise = _Checkpoint(current.epoch, inputs=self.control)
+        good = _Checkpoint(current.epoch, inputs=self.control)
         for metric in self.metrics:
             if not self._refusal(metric, current):
                 continue
-            if noise.states is None:
-                noise.states = self._reduced(np.random.default_rng(0).normal(size=recorded.shape))
-            reason = self._refusal(metric, noise)
+            if good.states is None:
+                good.states = self._reduced(_of_shape(recorded.shape))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what these states are like
+                reason = self._refusal(metric, good)
             if reason:
                 raise DynalignError(reason)
 
@@ -303,3 +313,8 @@ class DissimilarityTracker:
                 warnings.warn(f"No floor of {metric.label}: {found.reason}", DissimilarityWarning, stacklevel=5)
             known[each.epoch] = found
         return floor_of_pair(*(known.get(each.epoch) for each in pair))
+
+
+def _of_shape(shape: tuple[int, ...]) -> States:
+    """Return good states of a shape, which is itself what is wrong where it has not three axes."""
+    return states_of_shape(shape) if len(shape) == 3 else np.zeros(shape)
