@@ -133,10 +133,11 @@ def interfering(module: pl.LightningModule, inputs: torch.Tensor, _epoch: int) -
     return states
 
 
+@pytest.mark.filterwarnings("ignore:The operator of")
 @pytest.mark.parametrize("states", ["rnn", "head", interfering])
 def test_training_is_the_same_to_the_bit(tmp_path: Path, states: Any) -> None:
     left = []
-    for callbacks in ([], [watcher(states, [CKA(), DSA(n_delays=3, rank=3)])]):
+    for callbacks in ([], [watcher(states, [CKA(), DSA(n_delays=3, rank=3, estimator="havok")])]):
         module = seeded(Theirs)
         trainer = fit(tmp_path, module, callbacks)
         drawn = (torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random(), module.count)  # noqa: NPY002

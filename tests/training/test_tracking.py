@@ -167,7 +167,7 @@ def test_inputs_that_there_are_not_are_refused_at_once() -> None:
         values(DissimilarityTracker([INPUT_DSA], control=CONTROL[:, 1:]))
 
 
-SPLIT = DSA(n_delays=2, rank=3)
+SPLIT = DSA(n_delays=2, rank=3, estimator="havok")
 
 
 def halves(place: int, splits: int) -> float:
@@ -251,6 +251,6 @@ def test_a_floor_that_there_is_not_is_told_once_and_costs_nothing_else(monkeypat
     assert len(told) == 1
     assert all(record.floor is None and np.isfinite(record.dissimilarity) for record in tracker.records)
     monkeypatch.undo()
-    one = DissimilarityTracker([DSA(n_delays=2, rank=2)], components=None)
+    one = DissimilarityTracker([DSA(n_delays=2, rank=2, estimator="havok")], components=None)
     one.add(0, CHECKPOINTS[0][:1])  # a single trial has no halves, of which there is nothing to say
     assert one.records[0].floor is None

@@ -39,6 +39,9 @@ from dynalign.metrics.shrinkage import noise_edge
 
 Rank = int | float | Literal["optimal"]
 
+NO_DYNAMICS = "stands out of its noise"
+"""In the refusal of a system of which nothing can be foreseen: it will be refused whenever it is tried again."""
+
 _GRAM_RANGE = 1e-5  # smallest singular value, over the largest, that a Gram matrix in double precision still tells
 _SINGULAR = 1e-8  # condition below which the least squares are left to an SVD
 
@@ -193,7 +196,7 @@ class _Request:
         kept = int((values[: wanted_rank(values, self.rank, shape)] > least).sum())
         if kept == 0:
             raise DynalignError(
-                f"Nothing of {self.where} stands out of its noise: the next state cannot be foreseen from the "
+                f"Nothing of {self.where} {NO_DYNAMICS}: the next state cannot be foreseen from the "
                 f"{self.embedding.n_delays} states before, so that there are no dynamics to compare."
             )
         return kept

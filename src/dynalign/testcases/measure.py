@@ -13,6 +13,7 @@ import pandas as pd
 
 from dynalign.identity import code_key, describe
 from dynalign.metrics import Driven, Metric, measure
+from dynalign.metrics.hankel_dmd import NO_DYNAMICS
 from dynalign.store import RunStore
 from dynalign.testcases.base import Comparison, Material, System, TestCase
 
@@ -43,8 +44,8 @@ class Measured:
 
     @property
     def complete(self) -> bool:
-        """Whether every pair has its number; what failed may not fail again, and is worth another try."""
-        return all(not row["reason"] for row in self.rows)
+        """Whether every pair has its number, or none for good; what failed otherwise is worth another try."""
+        return all(not row["reason"] or NO_DYNAMICS in row["reason"] for row in self.rows)
 
 
 def measured_file(
