@@ -23,7 +23,7 @@ train: $(READY) ## one network with the defaults; RUN="..." sets overrides
 testcase: $(READY) ## the test case of metrics: every metric on every case; TESTCASE="..." sets overrides
 	$(BIN)/python testcase.py $(TESTCASE)
 
-leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, with three seeds (ten minutes); LEADERBOARD="..." sets others
+leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, with three seeds (half an hour); LEADERBOARD="..." sets others
 	$(BIN)/python testcase.py -m $(or $(LEADERBOARD),seed=0$(comma)1$(comma)2) hydra.sweep.dir=multirun/leaderboard
 	$(BIN)/python benchmarks/publish.py --leaderboard multirun/leaderboard
 
