@@ -45,6 +45,10 @@ class Embedding:
                 f"least {needed}; {remedy}."
             )
 
+    def long(self, blocks: Blocks, horizon: int = 1) -> list[Tensor]:
+        """Return the trials that have time steps enough."""
+        return [block for block in blocks if block.shape[1] >= self.needed(horizon)]
+
     def count(self, states: Blocks) -> int:
         """Return how many delay vectors trials have."""
         return sum(len(block) * (block.shape[1] - (self.n_delays - 1) * self.interval) for block in states)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Groups:
                 "kind": "within" if self.groups[i] == self.groups[j] else "between",
                 "dissimilarity": float(self.matrix[i, j]),
             }
-            for i, j in _pairs(len(self.names))
+            for i, j in combinations(range(len(self.names)), 2)
         ]
         return pd.DataFrame(rows)
 
@@ -148,7 +149,7 @@ def compare_groups(
     names, belongs = [name for name, _ in members], [group for _, group in members]
     every: list[Any] = [system for systems in groups.values() for system in systems]
     matrix = pairwise(metric, every, names=names, progress=progress, n_jobs=n_jobs)
-    pairs = _pairs(len(every))
+    pairs = list(combinations(range(len(every)), 2))
     values = np.array([matrix[pair] for pair in pairs])
     apart = np.array([belongs[i] != belongs[j] for i, j in pairs])
     columns = [[i for i, _ in pairs], [j for _, j in pairs]]
@@ -162,10 +163,6 @@ def compare_groups(
 
     within, between = mean_of(~apart), mean_of(apart)
     return Groups(metric.label, names, belongs, matrix, within, between, estimate(ratio, weights), between - within)
-
-
-def _pairs(count: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(count) for j in range(i + 1, count)]
 
 
 def _told(found: Estimate) -> str:

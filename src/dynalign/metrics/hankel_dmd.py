@@ -98,8 +98,7 @@ class HankelDMD:
         With L Lᵀ = WᵀW, W the whitening, these are L⁻¹ v: the principal components of the delay vectors, and in the
         backward pass some rotation of them, which eigenvectors that meet cannot upset.
         """
-        kept = self.kept_rank
-        lower = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
+        kept, lower = self.kept_rank, self._lower()
         inner = torch.linalg.solve_triangular(lower, self.operator[:kept, :kept] @ lower, upper=False)
         more = len(self.operator) - kept
         return torch.nn.functional.pad(inner, (0, more, 0, more))
@@ -107,9 +106,12 @@ class HankelDMD:
     def isometric_input(self) -> Tensor:
         """Return what the inputs add, (rank, channels), in the coordinates of ``isometric``."""
         kept = self.kept_rank
-        lower = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
-        added = torch.linalg.solve_triangular(lower, self.input_operator[:kept], upper=False)
+        added = torch.linalg.solve_triangular(self._lower(), self.input_operator[:kept], upper=False)
         return torch.nn.functional.pad(added, (0, 0, 0, len(self.operator) - kept))
+
+    def _lower(self) -> Tensor:
+        lower: Tensor = torch.linalg.cholesky(self.whitening.mT @ self.whitening)
+        return lower
 
 
 def fit_hankel_dmd(
@@ -157,7 +159,7 @@ def fit_hankel_dmd(
         If the kept singular values span more than five orders of magnitude.
     """
     embedding.check(max(block.shape[1] for block in states), horizon, where)
-    whole = [block for block in states if block.shape[1] >= embedding.needed(horizon)]
+    whole = embedding.long(states, horizon)
     units = states[0].shape[2]
     width = embedding.n_delays * units
     if isinstance(rank, int) and rank > width:
@@ -170,7 +172,7 @@ def fit_hankel_dmd(
     if inputs is None:
         acting = states[0].new_zeros(rows - horizon * sum(map(len, whole)), 0)
     else:
-        acting = embedding.newest([block for block in inputs if block.shape[1] >= embedding.needed(horizon)])
+        acting = embedding.newest(embedding.long(inputs, horizon))
     request = _Request(embedding, rank, ridge, floor, drive_of(acting, floor=floor), horizon, shrink, where)
     if rows < width and not states[0].requires_grad:  # their Gram matrix would be larger than they are
         return _fit_exactly(whole, request)
@@ -243,11 +245,11 @@ def prediction_error(
     fit: HankelDMD, embedding: Embedding, states: Blocks, inputs: Blocks | None = None, horizon: int = 1
 ) -> float:
     """Return the mean squared error of the operators one horizon on, over that of predicting no change."""
-    whole = [block for block in states if block.shape[1] >= embedding.needed(horizon)]
+    whole = embedding.long(states, horizon)
     before, after = (embedding.rows(part) for part in (cut(whole, 0, horizon), cut(whole, horizon, 0)))
     if inputs is None:
         return step_error(fit, before, after, None)
-    acting = embedding.newest([block for block in inputs if block.shape[1] >= embedding.needed(horizon)])
+    acting = embedding.newest(embedding.long(inputs, horizon))
     return step_error(fit, before, after, acting)
 
 

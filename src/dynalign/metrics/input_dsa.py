@@ -169,7 +169,7 @@ class InputDSA(OperatorMetric):
         if self.fit == "dmdc":
             found = super()._fit(given, where, **how)
             embedding = self._embedding
-            moments = embedding.count([block for block in given.states if block.shape[1] >= embedding.needed()])
+            moments = embedding.count(embedding.long(given.states))
         else:
             found, moments = self._identified(given, where), subspace.moments(given.states, self.n_delays)
         # From coordinates of norm 1 to such of variance 1, so that input operators do not depend on how much is given.
