@@ -1,0 +1,39 @@
+"""What mkdocs does besides: equations, notebooks that are run, and no page that asks another host for anything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from equations import Equations
+from notebook import run_notebook
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Read equations on every page, those of docstrings included."""
+    config.markdown_extensions.append(Equations())  # type: ignore[arg-type]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Run the notebooks; each becomes a page, its pictures, and a file for Jupyter."""
+    for source in [file for file in files if file.src_uri.startswith("notebooks/") and file.src_uri.endswith(".py")]:
+        path = Path(config.docs_dir) / source.src_uri
+        page = run_notebook(path)
+        made: dict[str, Any] = {f"{path.stem}.md": page.markdown, f"{path.stem}.ipynb": page.jupyter, **page.pictures}
+        for name, content in made.items():
+            files.append(File.generated(config, f"notebooks/{name}", content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead to the page of a notebook, where a text that is also read in the repository leads to its file."""
+    for name in ("lightning", "recordings", "study"):
+        markdown = markdown.replace(f"notebooks/{name}.py)", f"notebooks/{name}.md)")
+    return markdown
