@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, fromstring, register_namespace, tostring
 
 from latex2mathml.converter import convert
 from markdown import Markdown
@@ -14,6 +14,11 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markdown.preprocessors import Preprocessor
 
+_MATHML = "http://www.w3.org/1998/Math/MathML"
+_LIMITS = ("min", "max", "∑")  # what has its range below it in a displayed equation, and not at its foot
+_UNDER = {"msub": "munder", "msubsup": "munderover"}
+_FUNCTIONS = ("arccos", "cos")  # which want a space behind them
+register_namespace("", _MATHML)
 _DIRECTIVE = re.compile(r"^( *)\.\. math::[ \t]*(.*(?:\n(?:\1 +\S.*|[ \t]*(?=\n\1 +\S)))*)", re.MULTILINE)
 _ROLE = re.compile(r":math:`([^`]+)`")
 _DISPLAY = re.compile(r"^\$\$(.+?)\$\$[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -29,15 +34,23 @@ def mathml(latex: str, *, display: bool) -> str:
         Naming the equation, if it is none.
     """
     try:
-        found: str = convert(" ".join(latex.split()), display="block" if display else "inline")
+        root = fromstring(convert(" ".join(latex.split()), display="block" if display else "inline"))
     except Exception as error:
         raise ValueError(f"No equation: {latex!r} ({error!r}).") from error
-    # Letters of one word belong together: \mathrm{HSIC} is no product of four numbers.
-    return re.sub(
-        r'<mrow>((?:<mi mathvariant="normal">\w</mi>){2,})</mrow>',
-        lambda word: "<mi>" + "".join(re.findall(r">(\w)<", word[1])) + "</mi>",
-        found,
-    )
+    for parent in list(root.iter()):
+        tag = parent.tag.rpartition("}")[2]
+        first = parent[0].text if len(parent) else None
+        if display and tag in _UNDER and first in _LIMITS:
+            parent.tag = parent.tag.replace(tag, _UNDER[tag])
+        letters = [child.text or "" for child in parent]
+        if tag == "mrow" and len(parent) > 1 and all(child.get("mathvariant") == "normal" for child in parent):
+            # Letters of one word belong together: HSIC is no product of four numbers.
+            parent[:] = [parent[0]]
+            parent[0].text = "".join(letters)
+            del parent[0].attrib["mathvariant"]
+        for place in reversed([place for place, child in enumerate(parent) if child.text in _FUNCTIONS]):
+            parent.insert(place + 1, Element(f"{{{_MATHML}}}mspace", width="0.17em"))
+    return tostring(root, encoding="unicode")
 
 
 class Equations(Extension):

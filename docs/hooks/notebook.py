@@ -1,8 +1,8 @@
 """Run a notebook that is kept as plain text, and write what it says and shows as Markdown.
 
-A notebook is a Python file whose cells begin with ``# %%``, or ``# %% [markdown]`` for text, as editors and jupytext read
-them. A line ``# !dynalign ...`` in a cell is typed as in a terminal. What a cell prints, the value of its last line and
-its figures follow it, so that what a page shows is what the code of today does.
+A notebook is a Python file whose cells begin with ``# %%``, or ``# %% [markdown]`` for text, as editors and jupytext
+read them. A line ``# !dynalign ...`` in a cell is typed as in a terminal. What a cell prints, and the value of its
+last line, which may be a figure, follow it, so that what a page shows is what the code of today does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 _CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
+_WIDE = {"COLUMNS": "100"}
 _TYPED = re.compile(r"^# !dynalign (.*)$", re.MULTILINE)
 
 
@@ -71,7 +73,7 @@ def run_notebook(path: Path) -> Page:
                 if kind == "markdown":
                     parts.append(body)
                     continue
-                parts.append(f"```python\n{_TYPED.sub('!dynalign \\1', body) if _TYPED.search(body) else body}\n```")
+                parts.append(f"```python\n{_spelt(body)}\n```")
                 parts += _shown(page, path.stem, *_run(body, names, path))
         finally:
             os.chdir(here)
@@ -98,32 +100,48 @@ def _run(body: str, names: dict[str, Any], path: Path) -> tuple[str, list[Any]]:
     return said.getvalue(), values
 
 
+def _spelt(body: str) -> str:
+    """Return a cell as Jupyter has it, where what is typed begins with an exclamation mark."""
+    return _TYPED.sub(r"!dynalign \1", body)
+
+
 def _type_in(typed: str) -> str:
-    """Return what the command ``dynalign`` says; it runs in a copy of this process, which has loaded the packages."""
+    """Return what the command ``dynalign`` says."""
+    words = shlex.split(typed)
     with tempfile.TemporaryFile("w+b") as file:
-        child = os.fork()
-        if child == 0:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-            sys.stdout, sys.stderr = (os.fdopen(place, "w", buffering=1, closefd=False) for place in (1, 2))
-            os.environ["COLUMNS"] = "100"
-            code = 0
-            try:
-                sys.argv = ["dynalign", *shlex.split(typed)]
-                runpy.run_module("dynalign", run_name="__main__")
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else int(end.code is not None)
-            except BaseException:
-                traceback.print_exc()
-                code = 1
-            sys.stdout.flush()
-            os._exit(code)
-        _, status = os.waitpid(child, 0)
+        code = _forked(words, file.fileno()) if sys.platform == "linux" else _started(words, file.fileno())
         file.seek(0)
         said = file.read().decode()
-    if status:
+    if code:
         raise RuntimeError(f"dynalign {typed} failed:\n{said}")
-    return said.replace(os.getcwd() + os.sep, "")
+    return said.replace(f"{Path.cwd()}{os.sep}", "")
+
+
+def _started(words: list[str], output: int) -> int:
+    command = [sys.executable, "-m", "dynalign", *words]
+    return subprocess.run(command, stdout=output, stderr=output, env={**os.environ, **_WIDE}, check=False).returncode
+
+
+def _forked(words: list[str], output: int) -> int:
+    """Run it in a copy of this process, which has loaded the packages; that takes seconds."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout, sys.stderr = (os.fdopen(place, "w", buffering=1, closefd=False) for place in (1, 2))
+    os.environ.update(_WIDE)
+    sys.argv = ["dynalign", *words]
+    code = 0
+    try:
+        runpy.run_module("dynalign", run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _shown(page: Page, stem: str, said: str, values: list[Any]) -> list[str]:
@@ -148,7 +166,7 @@ def _jupyter(cells: list[tuple[str, str]]) -> str:
     """Return the cells as Jupyter stores a notebook, without any output."""
     made = []
     for place, (kind, body) in enumerate(cells):
-        source = _TYPED.sub(r"!dynalign \1", body).splitlines(keepends=True)
+        source = _spelt(body).splitlines(keepends=True)
         cell = {"cell_type": kind, "id": f"cell-{place}", "metadata": {}, "source": source}
         made.append(cell if kind == "markdown" else {**cell, "execution_count": None, "outputs": []})
     about = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}

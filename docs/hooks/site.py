@@ -1,4 +1,4 @@
-"""What mkdocs does besides: equations, notebooks that are run, and no page that asks another host for anything."""
+"""What mkdocs does besides: equations, notebooks that are run, and a search that asks no other host for a script."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from equations import Equations
 from notebook import run_notebook
+
+_SHIM = '<script src="https://unpkg.com/iframe-worker/shim"></script>'
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -30,6 +34,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for name, content in made.items():
             files.append(File.generated(config, f"notebooks/{name}", content=content))
     return files
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """Let search in a folder use a script of ours, where the theme takes one from another host."""
+    return output.replace(_SHIM, f'<script src="{get_relative_url("worker.js", page.url)}"></script>')
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
