@@ -41,6 +41,11 @@ def on_post_page(output: str, page: Page, **_: Any) -> str:
     return output.replace(_SHIM, f'<script src="{get_relative_url("worker.js", page.url)}"></script>')
 
 
+def on_post_template(output_content: str, **_: Any) -> str:
+    """Leave that script out of the page for what is not found, which only a server shows."""
+    return output_content.replace(_SHIM, "")
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Lead to the page of a notebook, where a text that is also read in the repository leads to its file."""
     for name in ("lightning", "recordings", "study"):
