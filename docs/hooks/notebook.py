@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -51,6 +52,11 @@ def cells_of(text: str) -> list[tuple[str, str]]:
         else:
             cells.append(("code", body))
     return cells
+
+
+def types(path: Path) -> bool:
+    """Whether a notebook types commands."""
+    return _TYPED.search(path.read_text(encoding="utf-8")) is not None
 
 
 def run_notebook(path: Path) -> Page:
@@ -123,7 +129,12 @@ def _started(words: list[str], output: int) -> int:
 
 
 def _forked(words: list[str], output: int) -> int:
-    """Run it in a copy of this process, which has loaded the packages; that takes seconds."""
+    """Run it in a copy of this process, which has loaded the packages; that takes seconds.
+
+    PyTorch refuses gradients in a copy of a process that has followed some: notebooks that type come first.
+    """
+    for package in ("pytorch_lightning", f"dynalign.cli.{words[0]}"):
+        importlib.import_module(package)
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]

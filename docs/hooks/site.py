@@ -14,7 +14,7 @@ from mkdocs.utils import get_relative_url
 sys.path.insert(0, str(Path(__file__).parent))
 
 from equations import Equations
-from notebook import run_notebook
+from notebook import run_notebook, types
 
 _SHIM = '<script src="https://unpkg.com/iframe-worker/shim"></script>'
 
@@ -27,8 +27,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Run the notebooks; each becomes a page, its pictures, and a file for Jupyter."""
-    for source in [file for file in files if file.src_uri.startswith("notebooks/") and file.src_uri.endswith(".py")]:
-        path = Path(config.docs_dir) / source.src_uri
+    named = [file.src_uri for file in files if file.src_uri.startswith("notebooks/") and file.src_uri.endswith(".py")]
+    paths = [Path(config.docs_dir) / name for name in named]
+    for path in sorted(paths, key=types, reverse=True):
         page = run_notebook(path)
         made: dict[str, Any] = {f"{path.stem}.md": page.markdown, f"{path.stem}.ipynb": page.jupyter, **page.pictures}
         for name, content in made.items():

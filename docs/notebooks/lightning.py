@@ -8,6 +8,7 @@
 
 # %%
 import logging
+import warnings
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -18,7 +19,8 @@ from dynalign.metrics import CKA, DSA, Procrustes
 from dynalign.training import DissimilarityCallback
 
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # only what goes wrong
-pl.seed_everything(0)
+warnings.filterwarnings("ignore", ".*does not have many workers")
+torch.manual_seed(0)
 
 
 class Evidence(pl.LightningModule):
