@@ -17,8 +17,8 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Chromium reads commands from its file descriptor 3 and answers at 4.
 _START = (
-    "import os, sys; r, w = int(sys.argv[1]), int(sys.argv[2]); r, w = os.dup(r), os.dup(w);"
-    "os.dup2(os.dup(r), 10); os.dup2(os.dup(w), 11); os.dup2(10, 3); os.dup2(11, 4); os.execvp(sys.argv[3], sys.argv[3:])"
+    "import os, sys; r, w = int(sys.argv[1]), int(sys.argv[2]);"
+    "os.dup2(r, 10); os.dup2(w, 11); os.dup2(10, 3); os.dup2(11, 4); os.execvp(sys.argv[3], sys.argv[3:])"
 )
 
 

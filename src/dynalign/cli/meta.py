@@ -43,7 +43,9 @@ def _commits() -> dict[str, str]:
 def _git(folder: Path, *command: str) -> str:
     """Return what git says; nothing where there is no git, or no repository."""
     try:
-        said = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, timeout=10, check=False)
+        said = subprocess.run(
+            ["git", "-C", str(folder), *command], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return said.stdout.strip() if said.returncode == 0 else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
@@ -19,7 +20,7 @@ from dynalign.report import Failure, Problem, attempt, first_of_groups, print_su
 from dynalign.results import NUMBERS, Sweep, labelled
 from dynalign.store import Run, RunStore
 from dynalign.studies import Trained, Trajectories, compare_trained, trajectories
-from dynalign.tables import write_table
+from dynalign.tables import read_table, write_table
 
 _SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
@@ -60,6 +61,21 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
     return problems
+
+
+def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
+    """Return the figures of a sweep that has ended, from what it left in its folder.
+
+    Raises
+    ------
+    DynalignError
+        If its table is not there.
+    """
+    table = read_table(sweep.folder, "dissimilarities")
+    histories = {name: run.history for name, run in _open(sweep).items()}
+    return sweep_figures(
+        table=table, runs=sweep.runs(), histories=histories, metrics=sweep.metrics, factors=sweep.factors
+    )
 
 
 def _open(sweep: Sweep) -> dict[str, Run]:
@@ -120,8 +136,11 @@ def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tupl
 
 def _stores(sweep: Sweep) -> dict[str, Path]:
     """Return the folders of the stores that the runs lie in, by what they are."""
-    stores = {Path(result.details["store"]) for result in sweep.finished if "store" in result.details}
-    return {"the store of the networks": store for store in stores} if len(stores) == 1 else {}
+    stores = sorted({str(result.details["store"]) for result in sweep.finished})
+    return {
+        f"the networks, by their keys{f' ({place})' if place > 1 else ''}": Path(store)
+        for place, store in enumerate(stores, 1)
+    }
 
 
 def _with_own_distances(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,10 @@
 """What a person looks at: figures, the HTML report, the terminal's last screen, the leaderboard."""
 
 from dynalign.report.leaderboard.figures import (
+    Curves,
     curves,
     curves_figure,
+    gallery_figure,
     leaderboard_figures,
     matrices_figure,
     metric_styles,
@@ -29,6 +31,7 @@ from dynalign.report.sweep.table import pairwise_matrix
 from dynalign.report.sweep.terminal import print_summary
 
 __all__ = [
+    "Curves",
     "Failure",
     "Problem",
     "Studied",
@@ -42,6 +45,7 @@ __all__ = [
     "curves_figure",
     "embedding_figure",
     "first_of_groups",
+    "gallery_figure",
     "headline_table",
     "history_figure",
     "leaderboard_figures",

@@ -137,7 +137,9 @@ def trajectories(
 
 def _some(count: int, most: int) -> npt.NDArray[np.int64]:
     """Return places out of ``count``: all, or so many at equal distances, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)) if count else np.zeros(0, int)
+    return (
+        np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)) if count else np.zeros(0, int)
+    )
 
 
 def _explained(states: npt.NDArray[Any], reduced: npt.NDArray[Any]) -> float:
@@ -147,11 +149,8 @@ def _explained(states: npt.NDArray[Any], reduced: npt.NDArray[Any]) -> float:
 
 def _conditions(trials: Trials) -> tuple[list[str], npt.NDArray[np.str_]]:
     """Return the conditions in order, in words, and that of each trial."""
-    told: dict[str, npt.NDArray[np.generic]] = {
-        name: values for name, values in trials.conditions.items() if len(np.unique(values)) > 1
-    }
-    if trials.task.asks == "actions":
-        told["answer"] = trials.answer
+    told: dict[str, npt.NDArray[np.generic]] = {"answer": trials.answer} if trials.task.asks == "actions" else {}
+    told |= {name: values for name, values in trials.conditions.items() if len(np.unique(values)) > 1}
     if not told:
         return ["all trials"], np.full(len(trials), "all trials")
     actions = _names(trials.task.action_space) if trials.task.asks == "actions" else []

@@ -44,7 +44,8 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
       font: { color: ink, size: 12, family: "system-ui, -apple-system, Segoe UI, Roboto, sans-serif" },
       hoverlabel: { align: "left", bgcolor: css("--card"), bordercolor: css("--soft"), font: { color: ink, size: 13 } },
-      margin: { l: 56, r: 14, t: 12, b: 46 }, dragmode: window.innerWidth < narrow ? false : "zoom",
+      margin: { l: 56, r: 14, t: 12, b: 46 }, modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--accent") },
+      dragmode: window.innerWidth < narrow ? false : "zoom",
     };
     const whole = { ...base, ...more };
     for (const name of ["xaxis", "yaxis", "xaxis2", "yaxis2"])
@@ -52,7 +53,8 @@
     return whole;
   }
   const settings = title => ({
-    displaylogo: false, showTips: false, scrollZoom: false, displayModeBar: window.innerWidth < narrow ? false : "hover",
+    // Nothing leaves the page: without this, a button uploads the figure.
+    showSendToCloud: false, plotlyServerURL: "", displaylogo: false, showTips: false, scrollZoom: false, displayModeBar: window.innerWidth < narrow ? false : "hover",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toggleSpikelines"],
     toImageButtonOptions: { format: "svg", filename: title.replace(/[^\w.]+/g, "-") || "figure" },
   });
@@ -110,13 +112,13 @@
     const count = Math.max(places.length, columns.length), room = box.parentElement.clientWidth;
     const brief = room < narrow || count > 40;
     const numbered = Boolean(chart.numbered);
-    const label = (names, place) => plain(brief && numbered ? place + 1 : cut(names[place], brief ? 12 : 34));
-    const down = places.map(place => label(chart.names, place)), along = columns.map(place => label(across, place));
+    const label = (names, place) => (numbered ? (brief ? place + 1 : `${place + 1} · ${cut(names[place], 34)}`) : cut(names[place], brief ? 12 : 34));
+    const down = places.map(place => String(label(chart.names, place))), along = columns.map(place => String(label(across, place)));
     const size = count > 24 ? 9 : 11;
     const named = count <= 80;
     const left = named ? widthOf(down, size) + 12 : 20;
     const slanted = brief && numbered ? 18 : 0.72 * widthOf(along, size) + 14;
-    const right = room < narrow ? 52 : 74, bottom = named ? slanted : 16, top = 8;
+    const right = room < narrow ? 52 : 74, bottom = named ? slanted : 16, top = room < narrow ? 8 : 30;
     const side = Math.max(80, Math.min(room - left - right, Math.max(150, 46 * count), 620));
     const high = side * places.length / Math.max(1, columns.length);
     const pick = values => places.map(i => columns.map(j => finite(values[i][j])));
@@ -143,8 +145,8 @@
       showticklabels: named, constrain: "domain", fixedrange: room < narrow };
     const layout = layoutOf({
       width: left + side + right, height: top + high + bottom, margin: { l: left, r: right, t: top, b: bottom },
-      xaxis: { ...axis, tickvals: columns.map((_, at) => at), ticktext: along, tickangle: brief && numbered ? 0 : -45 },
-      yaxis: { ...axis, tickvals: places.map((_, at) => at), ticktext: down, autorange: "reversed" },
+      xaxis: { ...axis, tickvals: columns.map((_, at) => at), ticktext: along.map(plain), tickangle: brief && numbered ? 0 : -45 },
+      yaxis: { ...axis, tickvals: places.map((_, at) => at), ticktext: down.map(plain), autorange: "reversed" },
     });
     return draw(box, [trace], layout, chart.title);
   };
@@ -152,19 +154,19 @@
   // Points of a plane.
   kinds.map = (box, chart) => {
     const places = chart.names.map((_, place) => place).filter(place => shown(chart.of[place]));
-    const side = Math.min(box.parentElement.clientWidth, 460);
+    const side = Math.min(box.parentElement.clientWidth, 480);
     const numbers = chart.names.length <= 40;
     const trace = {
       type: "scatter", mode: numbers ? "markers+text" : "markers", hoverinfo: "text",
       x: places.map(i => chart.x[i]), y: places.map(i => chart.y[i]),
-      text: places.map(i => String(i + 1)), textposition: "top center", textfont: { size: 10, color: css("--soft") },
+      text: places.map(i => String(i + 1)), textposition: places.map(i => ["top center", "bottom center", "middle right", "middle left"][i % 4]), textfont: { size: 10, color: css("--soft") },
       hovertext: places.map(i => `${i + 1} · ${plain(chart.names[i])}`),
       marker: { size: 10, color: places.map(i => chart.colours[i]), symbol: places.map(i => chart.marks[i]),
         line: { width: 1, color: css("--card") } },
     };
     const range = [-chart.reach, chart.reach], unit = plain(unitOf(chart));
     const layout = layoutOf({
-      width: side, height: side, margin: { l: 58, r: 8, t: 8, b: 48 },
+      width: side, height: side, margin: { l: 58, r: 8, t: side < 440 ? 8 : 30, b: 48 },
       xaxis: { title: { text: `MDS axis 1${unit}` }, range, zeroline: false, nticks: 6 },
       yaxis: { title: { text: `MDS axis 2${unit}` }, range, zeroline: false, nticks: 6, scaleanchor: "x" },
     });
@@ -216,14 +218,22 @@
     const most = Math.max(...values, 0), least = Math.min(...values);
     const range = chart.log ? undefined : [0, chart.most || (most > 0.01 ? 1.08 * most : 0.01)];
     const layout = layoutOf({
-      autosize: true, height: 310, shapes, margin: { l: 62, r: 12, t: 10, b: 46 },
+      autosize: true, height: 320, shapes, margin: { l: 62, r: 12, t: 28, b: 46 },
       xaxis: { title: { text: plain(chart.xtitle) }, zeroline: false, nticks: 8, tickformat: chart.xformat },
       yaxis: { title: { text: plain(chart.ytitle + unitOf(chart)).replace(/ \(/, "<br>(") }, zeroline: false, range,
-        type: chart.log && least > 0 ? "log" : "linear", exponentformat: "power", nticks: 6, dtick: chart.log && most / least > 30 ? 1 : undefined },
+        nticks: 6, ...(chart.log && least > 0 ? logarithmic(least, most) : { type: "linear" }) },
     });
     legend(box, entries);
     return draw(box, traces, layout, chart.title);
   };
+  // Ticks at 1, 2 and 5 of every decade; of many decades, at 1 alone.
+  function logarithmic(least, most) {
+    const first = Math.floor(Math.log10(least)), last = Math.ceil(Math.log10(most)), values = [];
+    for (let power = first; power <= last; power++)
+      for (const part of last - first > 3 ? [1] : [1, 2, 5]) values.push(part * 10 ** power);
+    const range = [Math.log10(least) - 0.06, Math.log10(most) + 0.06];
+    return { type: "log", tickmode: "array", tickvals: values, ticktext: values.map(value => String(Number(value.toPrecision(1)))), range };
+  }
   const fade = (colour, share) => {
     const hex = colour.replace("#", "");
     return `rgba(${[0, 2, 4].map(at => parseInt(hex.slice(at, at + 2), 16)).join(",")},${share})`;
@@ -265,9 +275,10 @@
     for (const each of what.levels || [])
       shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: each.x, x1: each.x, line: { color: css("--soft"), width: 1.3, dash: each.dash || "dot" } });
     legend(box, (what.levels || []).map(each => ({ text: `${each.text} ${number(each.x)}`, colour: css("--soft"), dash: each.dash || "dot" })));
-    const most = Math.max(...values, ...(what.levels || []).map(each => each.x), 0);
+    const highs = groups.map(each => each.high).filter(high => typeof high === "number" && high < 1.6 * Math.max(...values));
+    const most = Math.max(...values, ...highs, ...(what.levels || []).map(each => each.x), 0);
     const layout = layoutOf({
-      autosize: true, height: 66 + 58 * groups.length, margin: { l: 10, r: 14, t: 6, b: 50 }, annotations, shapes,
+      autosize: true, height: 86 + 58 * groups.length, margin: { l: 10, r: 14, t: 26, b: 50 }, annotations, shapes,
       xaxis: { title: { text: plain(what.xtitle + unitOf(what)) }, range: [0, most > 0.01 ? 1.07 * most : 0.01], zeroline: false, nticks: 8 },
       yaxis: { range: [-groups.length + 0.45, 0.62], showticklabels: false, showgrid: false, zeroline: false },
     });
@@ -283,7 +294,7 @@
         choice(state.bar, "network", chart.networks.map((each, at) => [String(at), `${each.place} · ${each.name}`]), key => {
           state.at = Number(key); slide(); redraw(box);
         });
-      choice(state.bar, "coloured by", [["condition", "condition"], ["time", "time in the trial"]], key => { state.by = key; redraw(box); });
+      choice(state.bar, "coloured by", [["condition", "condition"], ["time", "time in the trial"]], key => { state.by = key; redraw(box); }, state.by);
       if (webgl())
         choice(state.bar, "view", [["space", "three components"], ["plane", "components 1 and 2"]], key => { state.view = key; redraw(box); });
       const label = element("label", { className: "slide" }, "checkpoint ");
@@ -332,7 +343,7 @@
     } : {
       autosize: true, height: high, margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "camera",
       scene: { xaxis: axis(0, solid), yaxis: axis(1, solid), zaxis: axis(2, solid), aspectmode: "cube", dragmode: "turntable",
-        camera: { eye: { x: 1.5, y: 1.35, z: 0.9 } } },
+        camera: { eye: { x: 1.3, y: 1.2, z: 0.75 } } },
     });
     if (flat !== state.flat) window.Plotly.purge(box);
     state.flat = flat;
@@ -340,9 +351,9 @@
     legend(box, entries);
     return draw(box, traces, layout, chart.title);
   };
-  // Along cividis, which looks the same to all, without its ends, which vanish on a dark or a light page.
+  // Along viridis, which can be told apart whatever colours one sees, without its ends, which vanish on a dark or light page.
   const spread = (at, count) => {
-    const scale = [[33, 86, 145], [87, 110, 125], [124, 123, 120], [166, 157, 98], [222, 190, 50]];
+    const scale = [[72, 60, 145], [49, 104, 142], [33, 145, 140], [53, 183, 121], [124, 200, 70], [214, 197, 45]];
     const place = (count > 1 ? at / (count - 1) : 0) * (scale.length - 1), low = Math.min(Math.floor(place), scale.length - 2);
     const mixed = scale[low].map((part, i) => Math.round(part + (place - low) * (scale[low + 1][i] - part)));
     return "#" + mixed.map(part => part.toString(16).padStart(2, "0")).join("");
@@ -374,7 +385,7 @@
     });
     const layout = layoutOf({
       autosize: true, height: 84 + 19 * rows.length, shapes, annotations, margin: { l: left, r: 14, t: 22, b: 44 },
-      xaxis: { title: { text: "time in the trial (ms)" }, zeroline: false, showgrid: false, nticks: 8, range: [chart.times[0] - step / 2, chart.times[chart.times.length - 1] + step / 2] },
+      xaxis: { anchor: "y2", title: { text: "time in the trial (ms)" }, zeroline: false, showgrid: false, nticks: 8, range: [chart.times[0] - step / 2, chart.times[chart.times.length - 1] + step / 2] },
       yaxis: axis(chart.inputs, [split + 0.03, 1]), yaxis2: axis(chart.targets, [0, split]),
     });
     return draw(box, [part(chart.inputs, "y", "input"), part(chart.targets, "y2", "target")], layout, chart.title);

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from dynalign.report.parts.style import LINES, MARKERS, Style
 
 _DASHES = dict(zip(map(str, LINES), ("solid", "dash", "dot", "dashdot", "longdash"), strict=True))
 _MARKS = dict(zip(MARKERS, ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross"), strict=True))
+_OPTIMAL = 150  # rows up to which the leaves of a tree are ordered at their best, which takes their cube
 _DIGITS = 5  # of a number that is drawn; more are in the tables
 
 
@@ -60,3 +63,16 @@ def look(style: Style) -> dict[str, str]:
         "dash": _DASHES.get(str(style.line), "solid"),
         "mark": _MARKS.get(style.marker, "circle"),
     }
+
+
+def clustered(matrix: npt.NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Return the order of the rows of a symmetric matrix in which clusters stand together, with its name.
+
+    Clusters are those of average linkage, the leaves of which are turned such that neighbours are most alike. There is
+    no such order of fewer than three rows, or where a dissimilarity is unknown.
+    """
+    if len(matrix) < 3 or not np.isfinite(matrix).all():
+        return []
+    apart = squareform(matrix * (1 - np.eye(len(matrix))), checks=False)
+    tree = linkage(apart, method="average", optimal_ordering=len(matrix) <= _OPTIMAL)
+    return [{"name": "clustered", "order": leaves_list(tree).tolist()}]

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
 from dynalign.report.parts.axes import FLOOR
-from dynalign.report.parts.interactive import listed_numbers, look, short
+from dynalign.report.parts.interactive import clustered, listed_numbers, look, short
 from dynalign.report.parts.matrix import Matrix
 from dynalign.report.parts.metrics import NO_UNIT
 from dynalign.report.parts.style import Style
@@ -33,9 +31,8 @@ from dynalign.studies import Trajectories
 
 Chart = dict[str, Any]
 
-GIVEN, CLUSTERED = "as computed", "clustered"
+GIVEN = "as computed"
 _LISTED = 12  # lines up to which each has an entry in the legend, and levels up to which a factor can be filtered by
-_OPTIMAL = 150  # networks up to which a dendrogram's leaves are ordered at their best, which takes their cube
 
 
 def filters(runs: pd.DataFrame, found: Sequence[Group]) -> dict[str, list[str]]:
@@ -47,23 +44,15 @@ def filters(runs: pd.DataFrame, found: Sequence[Group]) -> dict[str, list[str]]:
 
 
 def orders(runs: pd.DataFrame, factors: Sequence[str], names: Sequence[str], matrix: Matrix) -> list[dict[str, Any]]:
-    """Return in which orders the rows of a matrix can stand, as places: as computed, by each factor, clustered.
-
-    Clusters are those of average linkage, the leaves of which are turned such that neighbours are most alike; they
-    need every dissimilarity.
-    """
-    found = [{"name": GIVEN, "order": list(range(len(names)))}]
+    """Return in which orders the rows of a matrix can stand, as places: as computed, by each factor, clustered."""
+    found: list[dict[str, Any]] = [{"name": GIVEN, "order": list(range(len(names)))}]
     by_run = {str(row["run"]): row for row in runs.to_dict("records")}
     for factor in factors:
         if factor in runs and all(name in by_run for name in names):
             ranks = levels(runs, factor)
-            order = sorted(range(len(names)), key=lambda i: ranks.index(spelt(by_run[names[i]][factor])))  # noqa: B023
+            order = sorted(range(len(names)), key=lambda i: ranks.index(spelt(by_run[names[i]][factor])))
             found.append({"name": f"by {factor}", "order": order})
-    if len(names) > 2 and np.isfinite(matrix).all():
-        apart = squareform((matrix + matrix.T) / 2 * (1 - np.eye(len(matrix))), checks=False)
-        tree = linkage(apart, method="average", optimal_ordering=len(names) <= _OPTIMAL)
-        found.append({"name": CLUSTERED, "order": leaves_list(tree).tolist()})
-    return found
+    return [*found, *clustered(matrix)]
 
 
 def matrix_chart(
@@ -156,7 +145,11 @@ def learning_chart(
     floor = highest_floors(rows)
     if len(floor):
         text = "floor: halves of a network's own trials"
-        chart["band"] = {"x": [int(epoch) for epoch in floor.index], "y": listed_numbers(floor.to_numpy()), "text": text}
+        chart["band"] = {
+            "x": [int(epoch) for epoch in floor.index],
+            "y": listed_numbers(floor.to_numpy()),
+            "text": text,
+        }
     apart = between_seeds(table, which.metric, found)
     if which.metric in pairwise_metrics(table) and np.isfinite(apart.value):
         text = "floor between seeds: two trained networks that differ in nothing else,"

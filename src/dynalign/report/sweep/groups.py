@@ -16,6 +16,7 @@ from dynalign.report.sweep.factors import is_seed, named, spelt
 from dynalign.report.sweep.table import pairwise_matrix
 
 _TAIL = 0.975  # of an interval of 95 %
+_LEAST = 3  # networks of which there is an interval
 
 
 class Group(NamedTuple):
@@ -69,13 +70,16 @@ def first_of_groups(runs: pd.DataFrame, factors: Sequence[str], most: int) -> li
 
 
 def mean(values: npt.ArrayLike) -> Mean:
-    """Return the mean of what is known, with Student's interval from two values on."""
+    """Return the mean of what is known, with Student's interval from three values on.
+
+    Of two there would be one as well, but it reaches so far that it says nothing.
+    """
     known = np.asarray(values, dtype=float)
     known = known[np.isfinite(known)]
     if not known.size:
         return Mean(math.nan)
     value = float(known.mean())
-    if known.size < 2:
+    if known.size < _LEAST:
         return Mean(value)
     reach = float(stdtrit(known.size - 1, _TAIL)) * float(known.std(ddof=1)) / math.sqrt(known.size)
     return Mean(value, value - reach, value + reach)
@@ -91,7 +95,7 @@ def mean_within(matrix: Matrix) -> Mean:
         return Mean(math.nan)
     upper = np.triu_indices(count, 1)
     value = float(np.nanmean(matrix[upper])) if np.isfinite(matrix[upper]).any() else math.nan
-    if count < 3 or not np.isfinite(matrix[upper]).all():
+    if count < _LEAST or not np.isfinite(matrix[upper]).all():
         return Mean(value)
     sums, total = np.where(np.eye(count, dtype=bool), 0.0, matrix).sum(axis=1), float(matrix[upper].sum())
     left_out = (total - sums) / (len(upper[0]) - (count - 1))
@@ -101,10 +105,10 @@ def mean_within(matrix: Matrix) -> Mean:
 def mean_between(block: Matrix) -> Mean:
     """Return the mean over pairs of networks of two groups, shape (networks, networks).
 
-    The interval is Student's by the jackknife over the networks of either group, from two in each on.
+    The interval is Student's by the jackknife over the networks of either group, from three in each on.
     """
     value = float(np.nanmean(block)) if np.isfinite(block).any() else math.nan
-    if min(block.shape) < 2 or not np.isfinite(block).all():
+    if min(block.shape) < _LEAST or not np.isfinite(block).all():
         return Mean(value)
     total = float(block.sum())
     variance = 0.0

@@ -182,7 +182,9 @@ def _networks(
 ) -> Any:
     """Return a table of networks: heads of its last columns, and rows of a run, its levels and its numbers."""
     courses = {
-        column: {str(run): rows["dissimilarity"].to_numpy(float) for run, rows in learning_rows(table, column).groupby("run")}
+        column: {
+            str(run): rows["dissimilarity"].to_numpy(float) for run, rows in learning_rows(table, column).groupby("run")
+        }
         for column in group.columns
     }
     rows = []
@@ -204,7 +206,10 @@ def _networks(
                 "colour": styles[name].colour,
             }
         )
-    heads = [(each.metric, with_unit(f"to {each.reference}", unit_of(table, each.metric))) for each in group.columns]
+    heads = [
+        (each.metric, with_unit(f"to {each.reference}", unit_of(table, each.metric), "\n").splitlines())
+        for each in group.columns
+    ]
     return {"heads": heads, "rows": rows}
 
 
@@ -228,20 +233,29 @@ def _groups(
     metrics = pairwise_metrics(table)
     heads = [
         "accuracy",
-        *(f"{each.metric} to {each.reference}" for each in columns),
-        *(f"{metric} between seeds" for metric in metrics),
+        *(with_unit(f"{each.metric} to {each.reference}", unit_of(table, each.metric)) for each in columns),
+        *(with_unit(f"{metric} between seeds", unit_of(table, metric)) for metric in metrics),
     ]
     within = {metric: charts.means_within(table, metric, found) for metric in metrics}
     rows = []
     for group in found:
         means = [
             mean([accuracy[run] for run in group.runs]),
-            *(mean([values[run].get((run, column), math.nan) for run in group.runs if run in values]) for column in columns),
+            *(
+                mean([values[run].get((run, column), math.nan) for run in group.runs if run in values])
+                for column in columns
+            ),
             *(within[metric].get(group.name, Mean(math.nan)) for metric in metrics),
         ]
         colour = styles[group.runs[0]].colour
         rows.append(
-            {"name": group.name, "count": len(group.runs), "means": means, "colour": colour, "of": json.dumps(group.levels)}
+            {
+                "name": group.name,
+                "count": len(group.runs),
+                "means": means,
+                "colour": colour,
+                "of": json.dumps(group.levels),
+            }
         )
     return {"heads": heads, "rows": rows}
 
@@ -339,8 +353,8 @@ def _states(pieces: Pieces, states: Mapping[str, Trajectories], runs: pd.DataFra
     notes = []
     if len(states) < len(runs):
         notes.append(
-            f"Shown are {len(states)} of {len(runs)} networks, of every group the first; the states of any other are one call away: "
-            'dynalign.studies.trajectories(RunStore("...").open("KEY"), Representation()).'
+            f"Shown are {len(states)} of {len(runs)} networks, the first of every group first; the states of any other "
+            'are one call away: dynalign.studies.trajectories(RunStore("...").open("KEY"), Representation()).'
         )
     most = max(each.known for each in states.values())
     fewer = [each for each in states.values() if len(each.conditions) < each.known]
