@@ -137,3 +137,27 @@ class Browser:
             self.errors.append(str([each.get("value", each.get("description")) for each in about["args"]]))
         elif method == "Log.entryAdded" and about["entry"]["level"] == "error":
             self.errors.append(about["entry"]["text"])
+
+    def look_through(self) -> int:
+        """Scroll to every figure until it is drawn, and return how many there are."""
+        self.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        count = int(self.evaluate("document.querySelectorAll('.chart').length"))
+        for place in range(count):
+            chart = f"document.querySelectorAll('.chart')[{place}]"
+            self.evaluate(f"{chart}.scrollIntoView({{block: 'center'}})")
+            self.until(f"{chart}.dataset.drawn === 'yes'")
+        return count
+
+    def sticks_out(self) -> list[str]:
+        """Return what is wider than the window, or than the figure that it is in."""
+        found: list[str] = self.evaluate(
+            "[document.documentElement.scrollWidth > window.innerWidth ? 'the page' : '',"
+            " ...[...document.querySelectorAll('figure, .legend, .controls, .chart > .plot-container')].map(each =>"
+            " each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > window.innerWidth"
+            " ? each.className + ' ' + each.textContent.slice(0, 60) : '')].filter(each => each)"
+        )
+        return found
+
+    def fetched(self) -> list[str]:
+        """Return what was asked of anything but the file itself and what it carries."""
+        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]

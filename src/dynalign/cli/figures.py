@@ -56,9 +56,7 @@ def write_figures(folder: Path, console: Console) -> list[str]:
     summary = importlib.import_module(f"dynalign.cli.{_SUMMARIES[command]}")  # each needs what the others do not
     paths, problems = save_for_papers(summary.figures(sweep), folder / "figures")
     if not paths and not problems:
-        raise DynalignError(
-            f"The results in {folder} have no figure; {SWEEP} and {RESULT} there name too few networks."
-        )
+        raise DynalignError(f"The results in {folder} are too few for a figure.")
     for problem in problems:
         console.print(problem, style="yellow", soft_wrap=True, highlight=False, markup=False)
     if paths:
