@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from tests.report.sweep.walks import walks
 
 from dynalign.report import write_report
-from dynalign.studies import ExampleTrial, Trajectories
 
 pytestmark = pytest.mark.slow
 
 EVIL = "</script><script>window.bad = 1</script><b>rnn</b> %{x} $x$"
-
-
-def walks(seed: int) -> Trajectories:
-    """Return two conditions of three checkpoints, which wander."""
-    rng = np.random.default_rng(seed)
-    states = rng.normal(size=(3, 2, 12, 3)).cumsum(axis=2)
-    times, periods = 20.0 * np.arange(12), ["stimulus"] * 7 + ["decision"] * 5
-    trial = ExampleTrial("go", EVIL, rng.normal(size=(12, 2)), np.full((12, 1), np.nan), ["a", EVIL], ["choice"])
-    return Trajectories([0, 2, 4], ["left", EVIL], 2, states, np.array([0.2, 0.8, 0.9]), times, periods, trial)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +21,7 @@ def data(study):
 @pytest.fixture(scope="module")
 def page(data, tmp_path_factory):
     about = {"failures": [], "meta": {"command": EVIL}, "configs": {EVIL: EVIL}}
-    states = {run: walks(place) for place, run in enumerate(data["runs"]["run"][:2])}
+    states = {run: walks(place, EVIL) for place, run in enumerate(data["runs"]["run"][:2])}
     written = write_report(tmp_path_factory.mktemp("page") / "report.html", **data, **about, states=states)
     assert written.problems == []
     return written.path
