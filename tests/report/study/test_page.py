@@ -43,7 +43,10 @@ def test_everything_is_there(html, usual):
 def test_figures_have_words(html):
     page = Page(html)
     images = page.all("img")
-    assert len(images) == 3
+    assert len(images) == 2
+    kinds = [chart["kind"] for chart in page.charts.values()]
+    assert kinds == ["strips", *["matrix"] * 3]
+    assert len(page.charts["chart-1"]["choices"]) == 3
     assert all(image["alt"] for image in images)
     assert len(page.all("h1")) == 1
 
@@ -104,4 +107,5 @@ def test_one_figure_that_fails_costs_that_figure(usual, tmp_path, monkeypatch):
     lost = "The figure groups-mamba could not be shown: KeyError: 'odd'."
     page = Page(written(tmp_path, known, lost=[lost]))
     assert lost in page.text
-    assert len(page.all("img")) == 1
+    assert not page.all("img")
+    assert len(page.charts) == 1 + 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 
 import matplotlib
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from dynalign.attractors import FAMILIES, members, trajectories
+from dynalign.attractors import FAMILIES, System, members, trajectories
 from dynalign.errors import DynalignError
 from dynalign.metrics.base import Description
 from dynalign.report.parts.axes import FLOOR, legend, new_figure, owner, panels, tidy, titled
@@ -289,11 +289,8 @@ def gallery_figure(families: Sequence[str], columns: int = 6) -> Figure:
     lines = -(-len(systems) // columns)
     figure = new_figure(1.62 * columns, 1.72 * lines)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
-    uniform = np.random.default_rng(0).uniform(size=(_DRAWN, 3))
     for axes, (family, system) in zip(grid, systems, strict=False):
-        states = trajectories(system, system.starts(uniform), time_steps=_SAMPLES, tolerance=1e-6)
-        if system.dimension > 2:
-            (states,) = reduce_units([states], components=2)
+        states = _portrait(system)
         colour = COLOURS[list(families).index(family) % len(COLOURS)]
         for states_of_one in states:
             axes.plot(states_of_one[:, 0], states_of_one[:, 1], color=colour, linewidth=0.8, alpha=0.75)
@@ -306,6 +303,16 @@ def gallery_figure(families: Sequence[str], columns: int = 6) -> Figure:
     for axes in grid[len(systems) :]:
         axes.set_visible(False)
     return figure
+
+
+@cache
+def _portrait(system: System) -> Matrix:
+    """Return a few trajectories of a system in a plane, shape (trials, time, 2)."""
+    uniform = np.random.default_rng(0).uniform(size=(_DRAWN, 3))
+    states = trajectories(system, system.starts(uniform), time_steps=_SAMPLES, tolerance=1e-6)
+    if system.dimension > 2:
+        (states,) = reduce_units([states], components=2)
+    return states
 
 
 def leaderboard_figures(

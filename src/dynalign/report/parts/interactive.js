@@ -466,9 +466,8 @@
     document.querySelectorAll("table.sortable").forEach(sortable);
     filterBar();
     const boxes = [...document.querySelectorAll(".chart")];
-    if (!boxes.length) return;
     try {
-      await library();
+      if (boxes.length) await library();
     } catch (error) {
       for (const box of boxes) box.textContent = "This browser is too old to draw the figures; the files beside this page have them.";
       return;
