@@ -343,7 +343,7 @@
     } : {
       autosize: true, height: high, margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "camera",
       scene: { xaxis: axis(0, solid), yaxis: axis(1, solid), zaxis: axis(2, solid), aspectmode: "cube", dragmode: "turntable",
-        camera: { eye: { x: 1.3, y: 1.2, z: 0.75 } } },
+        camera: { eye: { x: 1.5, y: 1.4, z: 0.85 } } },
     });
     if (flat !== state.flat) window.Plotly.purge(box);
     state.flat = flat;
