@@ -31,7 +31,7 @@ Curves = Mapping[str, Mapping[str, Sequence[tuple[float, Estimate]]]]
 """For each panel and each metric's label that has numbers there, pairs of x and what is drawn."""
 
 _DISTANCE = "dissimilarity"  # what a panel has at its y-axis when it shows what metrics returned, in their units
-_DRAWN, _SAMPLES = 9, 120  # trajectories of a system that are drawn, and their samples
+_DRAWN, _SAMPLES = 8, 300  # trajectories of a system that are drawn, and their samples
 _FEW = 6  # lines up to which their intervals are shaded in full
 _FAMILY_OF = {system.label: family.replace("_", " ") for family, systems in FAMILIES.items() for system in systems}
 
