@@ -129,7 +129,7 @@ def trajectories(
         known=len(names),
         states=shown,
         explained=np.array([_explained(full, part) for full, part in zip(means, shown, strict=True)]),
-        times=kept * float(task.dt),
+        times=kept.astype(np.float64) * task.dt,
         periods=[task.periods[index] for index in trials.periods[0, kept]],
         trial=_example(trials, kept, belongs),
     )

@@ -310,9 +310,8 @@ def _portrait(system: System) -> Matrix:
     """Return a few trajectories of a system in a plane, shape (trials, time, 2)."""
     uniform = np.random.default_rng(0).uniform(size=(_DRAWN, 3))
     states = trajectories(system, system.starts(uniform), time_steps=_SAMPLES, tolerance=1e-6)
-    if system.dimension > 2:
-        (states,) = reduce_units([states], components=2)
-    return states
+    (plane,) = reduce_units([states], components=2) if system.dimension > 2 else (states,)
+    return np.asarray(plane, dtype=np.float64)
 
 
 def leaderboard_figures(
