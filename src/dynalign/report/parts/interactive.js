@@ -132,12 +132,12 @@
       return lines.join("<br>");
     };
     const name = (names, place) => (numbered ? `${place + 1} · ${names[place]}` : names[place]);
-    const print = side / Math.max(1, columns.length) >= 34;
+    const wide = side / Math.max(1, columns.length), print = wide >= 28;
     const trace = {
       type: "heatmap", z: pick(chart.z), colorscale: "Viridis", zmin: 0, zmax: chart.top, xgap: count > 40 ? 0 : 1.5,
       ygap: count > 40 ? 0 : 1.5, hoverinfo: "text", hoverongaps: true, showscale: true,
       text: print ? places.map(i => columns.map(j => number(chart.z[i][j]))) : undefined,
-      texttemplate: print ? "%{text}" : undefined, textfont: { size: count > 10 ? 10 : 12 },
+      texttemplate: print ? "%{text}" : undefined, textfont: { size: Math.min(12, 0.3 * wide) },
       hovertext: places.map(i => columns.map(j => cell(i, j))),
       colorbar: { thickness: 11, outlinewidth: 0, len: 1, tickfont: { size: 11 }, nticks: 6, x: 1.02, xpad: 0 },
     };
@@ -272,11 +272,14 @@
       annotations.push({ xref: "paper", x: 0, xanchor: "left", y: y + 0.41, yanchor: "middle", showarrow: false, font: { size: 12 },
         text: `${plain(each.name)}${known.length > 1 ? ` · ${known.length}` : ""}` });
     });
-    for (const each of what.levels || [])
+    // A level far beyond all networks is told, and not drawn: it would press them together.
+    const far = 1.6 * Math.max(...values, ...groups.map(each => each.high || 0));
+    const levels = (what.levels || []).filter(each => each.x <= far);
+    for (const each of levels)
       shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: each.x, x1: each.x, line: { color: css("--soft"), width: 1.3, dash: each.dash || "dot" } });
-    legend(box, (what.levels || []).map(each => ({ text: `${each.text} ${number(each.x)}`, colour: css("--soft"), dash: each.dash || "dot" })));
+    legend(box, (what.levels || []).map(each => ({ text: `${each.text} ${number(each.x)}${each.x > far ? ", further right" : ""}`, colour: css("--soft"), dash: each.dash || "dot" })));
     const highs = groups.map(each => each.high).filter(high => typeof high === "number" && high < 1.6 * Math.max(...values));
-    const most = Math.max(...values, ...highs, ...(what.levels || []).map(each => each.x), 0);
+    const most = Math.max(...values, ...highs, ...levels.map(each => each.x), 0);
     const layout = layoutOf({
       autosize: true, height: 86 + 58 * groups.length, margin: { l: 10, r: 14, t: 26, b: 50 }, annotations, shapes,
       xaxis: { title: { text: plain(what.xtitle + unitOf(what)) }, range: [0, most > 0.01 ? 1.07 * most : 0.01], zeroline: false, nticks: 8 },

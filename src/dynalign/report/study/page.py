@@ -101,7 +101,7 @@ def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
 
 def _figure(pieces: Pieces, studied: Studied, name: str, drawing: Drawing) -> dict[str, Any]:
     """Return a figure of a study: interactive where single networks are to be told apart, drawn where not."""
-    shown = {"title": drawing.title, "about": drawing.about, "image": None, "chart": None, "more": []}
+    shown: dict[str, Any] = {"title": drawing.title, "about": drawing.about, "image": None, "chart": None, "more": []}
     kind, _, model = name.rpartition("-")
     if kind == "to-masters":
         return shown | {"chart": pieces.chart(f"The figure {name}", partial(to_masters_chart, studied, model))}

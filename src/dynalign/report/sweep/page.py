@@ -188,13 +188,13 @@ def _networks(
         for column in group.columns
     }
     rows = []
-    for place, run in group.runs.to_dict("index").items():
+    for place, run in zip(group.runs.index.astype(int).tolist(), group.runs.to_dict("records"), strict=True):
         name = str(run["run"])
         share = float(run["accuracy"]) / float(run["ideal_accuracy"]) if run["ideal_accuracy"] else math.nan
         rows.append(
             {
                 **run,
-                "place": int(place) + 1,
+                "place": place + 1,
                 "of": json.dumps(tags.get(name, {})),
                 "levels": [spelt(run[factor]) for factor in factors],
                 "share": share,
