@@ -22,11 +22,11 @@ from dynalign.cli import CONF, terminal
 from dynalign.cli.check import check_command_line
 from dynalign.cli.job import threads_of
 from dynalign.cli.launching import stop_engines
+from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart
 from dynalign.errors import DynalignError
 from dynalign.processes import use_threads
-from dynalign.results import FAILED, Result, Sweep, sweep_folder_of
-
+from dynalign.results import FAILED, SWEEP, Result, Sweep, sweep_folder_of
 
 _STOPPED = 130  # what a shell says of a program that Ctrl-C ended
 
@@ -61,6 +61,7 @@ def run_command(command: Command) -> None:
         sys.exit(f"Error: {error}")
     sys.argv[1:] = typed.arguments
     SweepStart.expected = typed.expected
+    quiet_search()
     use_threads(1)  # what is compared after the jobs, too, is to come out the same on any machine
     run = hydra.main(config_path=str(CONF), config_name=command.name, version_base="1.3")(_Task(command))
     code = _exit_code(run)
@@ -118,9 +119,7 @@ def _stopped() -> int:
     if folder is not None:
         jobs = Sweep.load(folder)
         kept = f" {len(jobs.finished)} of {len(jobs.results)} jobs are finished and kept."
-    terminal.console().print(
-        f"[yellow]Stopped.[/]{kept} The same command goes on where this one was.", soft_wrap=True
-    )
+    terminal.console().print(f"[yellow]Stopped.[/]{kept} The same command goes on where this one was.", soft_wrap=True)
     return _STOPPED
 
 
@@ -173,6 +172,8 @@ def _summarise(command: Command, folder: Path) -> int:
     except Exception as error:
         console.print(f"[red]No summary[/]: {escape(_reason(error, folder))}", soft_wrap=True)
         return 1
+    if (folder / SWEEP).exists():
+        print_found(folder, console)
     for problem in problems:
         console.print(f"[red]problem[/]  {escape(problem)}", soft_wrap=True)
     return 1 if problems or sweep.lost else 0

@@ -108,7 +108,7 @@ def _sent(
         with open_dict(config):
             config.hydra.job.id = f"{config.hydra.job.name}_{number}"
             config.hydra.job.num = number
-        path = [os.path.abspath(each or ".") for each in sys.path]
+        path = [str(Path(each or ".").absolute()) for each in sys.path]
         yield _Sent(
             config, launcher.context, launcher.task, state, str(Path.cwd()), path, engine.cores_per_job, colours
         )
@@ -134,5 +134,3 @@ def _work(sent: _Sent) -> tuple[JobReturn, str]:
             job_subdir_key="hydra.sweep.subdir",
         )
     return returned, said.getvalue()
-
-

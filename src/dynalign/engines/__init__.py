@@ -46,7 +46,5 @@ def engine_of(name: str, settings: Mapping[str, Any]) -> Engine:
     known = list(inspect.signature(made).parameters)
     for setting in settings:
         if setting not in known:
-            raise DynalignError(
-                f"There is no setting hydra.launcher.{setting} of {name}; {suggestion(setting, known)}"
-            )
+            raise DynalignError(f"There is no setting hydra.launcher.{setting} of {name}; {suggestion(setting, known)}")
     return made(**settings)

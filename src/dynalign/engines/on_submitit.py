@@ -91,7 +91,10 @@ class SubmititLocal(_Submitit):
 
     def submit(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Sequence[submitit.Job[Any]]:
         """Start a process per task, each of which ends with this one."""
-        return super().submit(_Followed(function, os.getpid()), tasks)
+        jobs = super().submit(_Followed(function, os.getpid()), tasks)
+        for job in jobs:
+            job._results_timeout_s = 1  # on one machine, a file is there as soon as it is written
+        return jobs
 
     def _how_it_died(self, job: submitit.Job[Any]) -> str:
         log = job.paths.stderr.read_text(errors="replace") if job.paths.stderr.exists() else ""
@@ -102,9 +105,9 @@ class SubmititLocal(_Submitit):
     def stop(self) -> None:
         """End all processes: those that hold the jobs, with which the jobs end."""
         for job in self._running:
-            if job._process is not None:  # type: ignore[attr-defined]
-                job._process.kill()  # type: ignore[attr-defined]
-                job._process.wait()  # type: ignore[attr-defined]
+            if job._process is not None:
+                job._process.kill()
+                job._process.wait()
         self._running = []
 
 
