@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,13 +80,3 @@ class Silent(Metric):
 
 class NoMetric:
     """Is something else."""
-
-
-class Deadly(Mean):
-    """Takes its whole process with it, as a lack of memory would."""
-
-    name, title = "deadly", "Deadly"
-
-    def prepare(self, x: Any, *, where: str = "x") -> float:
-        os.kill(os.getpid(), signal.SIGKILL)
-        return super().prepare(x, where=where)

@@ -26,13 +26,13 @@ def table(ran: Ran) -> pd.DataFrame:
 def test_jobs_of_joblib_are_those_of_one_process(tmp_path: Path) -> None:
     pytest.importorskip("joblib")
     (tmp_path / "mine" / "metric").mkdir(parents=True)
-    config = "# @package metric.deadly\n_target_: tests.foreign_metrics.Deadly\n"
-    (tmp_path / "mine" / "metric" / "deadly.yaml").write_text(config)
+    config = "# @package metric.dying\n_target_: tests.foreign_metrics.Dying\n"
+    (tmp_path / "mine" / "metric" / "dying.yaml").write_text(config)
     typed = ["-m", f"--config-dir={tmp_path / 'mine'}", "seed=0,1", "logger=none", *TINY]
     alone = run("train.py", tmp_path / "store", tmp_path / "alone", *typed, "metric=cka")
     assert alone.code == 0, alone.output
     aside = run(
-        "train.py", tmp_path / "other", tmp_path / "aside", *typed, "metric=deadly,cka", "hydra/launcher=joblib",
+        "train.py", tmp_path / "other", tmp_path / "aside", *typed, "metric.dying,cka", "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=1",
     )  # fmt: skip
     assert aside.code == 1, aside.output

@@ -225,7 +225,10 @@ def _check_launcher(config: DictConfig) -> None:
     """Refuse a launcher whose package is not installed, or that has no such settings."""
     settings = OmegaConf.select(config, "hydra.launcher")
     if settings is not None and "engine" in settings:
-        plain = OmegaConf.to_container(settings, resolve=True)
+        try:
+            plain = OmegaConf.to_container(settings, resolve=True)
+        except OmegaConfBaseException:  # it refers to what only a sweep that runs has; the launcher will look again
+            return
         assert isinstance(plain, dict)
         engine_of(str(plain.pop("engine")), {str(key): value for key, value in plain.items() if key != TARGET})
 

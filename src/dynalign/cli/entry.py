@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -98,10 +99,12 @@ def _exit_code(work: Callable[[], object]) -> int:
         print(end.code, file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
+        before_that = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one who types it twice wants the same
         stop_engines()
+        signal.signal(signal.SIGINT, before_that)
         return _stopped()
     except Exception as error:
-        reason = _reason(error, SweepStart.folder or Path())
+        reason = _reason(error, SweepStart.folder)
         print(f"Error: {reason}", file=sys.stderr)  # noqa: T201
         return 1
     finally:
@@ -179,13 +182,15 @@ def _summarise(command: Command, folder: Path) -> int:
     return 1 if problems or sweep.lost else 0
 
 
-def _reason(error: BaseException, folder: Path) -> str:
+def _reason(error: BaseException, folder: Path | None) -> str:
     """Return the sentence to show for an error; one that was not foreseen leaves its traceback in the folder."""
     if isinstance(error, DynalignError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "It was stopped from the keyboard."
     said = f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0]
+    if folder is None:
+        return said
     path = folder / "traceback.txt"
     try:
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
