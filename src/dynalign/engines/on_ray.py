@@ -51,6 +51,7 @@ class OnRay(Engine):
         # What Ray says of its own accord is for those who run it.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else its jobs give way to all else that runs
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import ray
