@@ -123,7 +123,7 @@ def _work(sent: _Sent) -> tuple[JobReturn, str]:
     sys.path += [each for each in sent.path if each not in sys.path]
     with terminal.captured(sent.colours) as said:
         setup_globals()
-        Singleton.set_state(sent.state)  # type: ignore[arg-type]
+        Singleton.set_state(sent.state)
         prefer_own()
         HydraConfig.instance().set_config(sent.config)
         returned = run_job(

@@ -18,6 +18,8 @@ def quiet_search() -> None:
     """Let Optuna say what is wrong and nothing else: every trial has its line already."""
     for name in ("optuna.study", "optuna.study.study", "optuna.storages"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Hydra's sweeper says of a trial that failed that it has no value.
+    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.CRITICAL)
 
 
 def print_found(folder: Path, console: Console) -> None:

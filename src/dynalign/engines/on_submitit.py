@@ -105,9 +105,10 @@ class SubmititLocal(_Submitit):
     def stop(self) -> None:
         """End all processes: those that hold the jobs, with which the jobs end."""
         for job in self._running:
-            if job._process is not None:
-                job._process.kill()
-                job._process.wait()
+            process = getattr(job, "_process", None)
+            if process is not None:
+                process.kill()
+                process.wait()
         self._running = []
 
 
