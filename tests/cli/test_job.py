@@ -201,7 +201,7 @@ def test_every_config_says_what_it_is_and_fits_its_target(path: Path) -> None:
     lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
     assert lines[0].startswith("# ")
     node = OmegaConf.load(path)
-    if "_target_" in node:
+    if "_target_" in node and CONF / "hydra" not in path.parents:  # those are Hydra's: tests/cli/test_launchers.py
         assert len(lines) < 20
         with initialize_config_dir(str(CONF), version_base="1.3"):
             whole = compose("train")
