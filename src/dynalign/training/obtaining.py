@@ -74,7 +74,7 @@ def obtain(
 
 def start_from(before: Run, spec: RunSpec) -> None:
     """Give a network the weights with which an earlier run ended."""
-    spec.network.model.load_state_dict(before.weights(before.epochs[-1]))
+    before.restore(spec.network.model, before.epochs[-1])
 
 
 def write_run(folder: Path, spec: RunSpec, before: Run | None, history: pd.DataFrame, seconds: float) -> None:
