@@ -30,7 +30,9 @@ def in_words(error: BaseException) -> str:
     """
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
         where = f" at {error.filename}" if error.filename else ""
-        return f"{_OF_THE_DISK[error.errno]}{where}; what was finished is kept, and the same command goes on from there."
+        return (
+            f"{_OF_THE_DISK[error.errno]}{where}; what was finished is kept, and the same command goes on from there."
+        )
     said = str(error)
     if isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY):
         return f"There was not enough memory ({said.splitlines()[0] if said else 'MemoryError'})."

@@ -11,15 +11,16 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DamagedError, DynalignError
 from dynalign.identity import name_of, spelt, varying
 from dynalign.metrics import Description
+from dynalign.redaction import redacted_data
 from dynalign.store import read_json, write_json
 
 RESULT, SWEEP, _JOBS = "result.json", "sweep.json", ".jobs"
@@ -116,13 +117,31 @@ class Result:
 
     def rows(self) -> pd.DataFrame:
         """Return the job's table of numbers; empty if it has none."""
-        return pd.read_parquet(self.folder / self.table) if self.table else pd.DataFrame()
+        return read_table(self.folder, self.table) if self.table else pd.DataFrame()
 
     def write(self) -> None:
         """Write it into the job's folder, over what stood there before."""
         content = asdict(self)
         del content["folder"]
-        write_json(self.folder / RESULT, content)
+        write_json(self.folder / RESULT, redacted_data(content))
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Return a table that a job has left in its folder.
+
+    Raises
+    ------
+    DamagedError
+        If there is none that can be read.
+    """
+    path = folder / name
+    if Path(name).name != name or path.is_symlink():
+        raise DamagedError(f"The result in {folder} names the table {name}, which lies elsewhere.")
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises whatever it happens upon
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise DamagedError(f"The table {path} is damaged ({said}); the same job writes it anew.") from error
 
 
 def read_result(folder: Path) -> Result | None:
@@ -131,7 +150,17 @@ def read_result(folder: Path) -> Result | None:
     if not isinstance(content, dict) or "command" not in content:
         return None
     known = {each.name for each in fields(Result)}
-    return Result(**{name: value for name, value in content.items() if name in known}, folder=folder)
+    result = Result(**{name: value for name, value in content.items() if name in known}, folder=folder)
+    return result if _is_sound(result) else None
+
+
+def _is_sound(result: Result) -> bool:
+    """Whether every entry is of the kind that ``Result.write`` has written."""
+    like = {tuple: (list, tuple), float: (int, float)}
+    kinds = {name: type(value) for name, value in vars(Result("")).items() if name != "value"}
+    return all(
+        isinstance(getattr(result, name), like.get(kind, kind)) for name, kind in kinds.items() if name != "folder"
+    )
 
 
 @dataclass(frozen=True)
@@ -314,7 +343,11 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
         if pointer is None:
             yield Result(command, number, typed, identity, MISSING, "It never started.", folder=folder)
             continue
-        place = folder / pointer["folder"]
+        if not isinstance(pointer, dict) or not {"folder", "overrides"} <= set(pointer):
+            reason = "What it noted when it started cannot be read."
+            yield Result(command, number, typed, identity, KILLED, reason, folder=folder)
+            continue
+        place = folder / str(pointer["folder"])
         result = read_result(place)
         if result is not None and result.sweep != identity:
             reason = "Its folder was used again by a later sweep."
@@ -323,7 +356,16 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
             reason = "It was killed before it could say how it ended."
             yield Result(command, number, pointer["overrides"], identity, KILLED, reason, folder=place)
         else:
-            yield result
+            yield _whole(result)
+
+
+def _whole(result: Result) -> Result:
+    """Return a result, as failed if its table cannot be read: so it costs itself and no other."""
+    try:
+        result.rows()
+    except DamagedError as error:
+        return replace(result, status=FAILED, reason=str(error))
+    return result
 
 
 def _cell(value: Any) -> Any:

@@ -159,7 +159,9 @@ class Run:
         try:
             model.load_state_dict(self.weights(epoch))
         except RuntimeError as error:
-            raise _damaged(self.folder, f"weights of epoch {epoch} are not those of a {type(model).__name__}") from error
+            raise _damaged(
+                self.folder, f"weights of epoch {epoch} are not those of a {type(model).__name__}"
+            ) from error
 
 
 def read_weights(path: Path) -> Weights:

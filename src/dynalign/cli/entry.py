@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -21,7 +22,8 @@ from rich.markup import escape
 from dynalign.cli import CONF, terminal
 from dynalign.cli.check import check_command_line
 from dynalign.cli.sweep import SweepStart
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, in_words
+from dynalign.redaction import redacted
 from dynalign.results import FAILED, Result, Sweep, sweep_folder_of
 
 
@@ -91,6 +93,7 @@ def _stopped() -> int:
 
 def _run(command: Command, config: DictConfig) -> float | None:
     """Run one job and write down how it ended; in a sweep, a failure is not raised, so that the others go on."""
+    terminal.show_warnings()  # here, for a launcher may have brought the job to another process
     start = time.perf_counter()
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
@@ -112,7 +115,8 @@ def _run(command: Command, config: DictConfig) -> float | None:
     except (Exception, KeyboardInterrupt) as error:
         reason = _reason(error, folder)
         if result is not None:
-            replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
+            with contextlib.suppress(OSError):  # on a full disk: what is read of the job then is that it was running
+                replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
         if isinstance(error, KeyboardInterrupt):
             sys.exit(_stopped())
         if not sweeping:
@@ -126,6 +130,7 @@ def _run(command: Command, config: DictConfig) -> float | None:
 
 def _summarise(command: Command, folder: Path) -> int:
     """Summarise what is in a folder; return the exit code."""
+    terminal.show_warnings()
     console = terminal.console()
     try:
         sweep = Sweep.load(folder)
@@ -142,14 +147,14 @@ def _summarise(command: Command, folder: Path) -> int:
 
 def _reason(error: BaseException, folder: Path) -> str:
     """Return the sentence to show for an error; one that was not foreseen leaves its traceback in the folder."""
-    if isinstance(error, DynalignError):
-        return str(error)
+    if isinstance(error, DynalignError) or in_words(error):
+        return redacted(in_words(error) or str(error))
     if isinstance(error, KeyboardInterrupt):
         return "It was stopped from the keyboard."
-    said = f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0]
+    said = redacted(f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0])
     path = folder / "traceback.txt"
     try:
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        path.write_text(redacted("".join(traceback.format_exception(error))), encoding="utf-8")
     except OSError:
         return said
     return f"{said} ({path} has the details)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from rich.console import Console
 
 from dynalign.cli.finish import log_summary
@@ -19,7 +18,7 @@ from dynalign.report import (
     study_figures,
     write_studies,
 )
-from dynalign.results import Result, Sweep
+from dynalign.results import Result, Sweep, read_table
 from dynalign.store import write_text
 from dynalign.studies.judging import EVERY
 
@@ -68,9 +67,9 @@ def _studied(result: Result, sweep: Sweep) -> Studied:
     title = " ".join([str(result.details["protocol"]), *([name_of(result.factors, varied)] if varied else [])])
     return Studied(
         title=title,
-        rows=pd.read_parquet(result.folder / "dissimilarities.parquet"),
-        networks=pd.read_parquet(result.folder / "networks.parquet"),
-        points=pd.read_parquet(result.folder / "fixed_points.parquet"),
+        rows=read_table(result.folder, "dissimilarities.parquet"),
+        networks=read_table(result.folder, "networks.parquet"),
+        points=read_table(result.folder, "fixed_points.parquet"),
         columns=result.details["titles"],
         metrics={name: Description(**each) for name, each in result.metrics.items()},
         judged=str(result.details["judged"]),

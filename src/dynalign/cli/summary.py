@@ -7,18 +7,24 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
 from dynalign.cli.progress import reporter
 from dynalign.cli.save import save_all
-from dynalign.identity import locate, rebuild
+from dynalign.identity import locate_stored, rebuild
+from dynalign.metrics import Metric
+from dynalign.models import SequenceModel
+from dynalign.perturbations import Perturbation
 from dynalign.report import Failure, print_summary, sweep_figures, write_report
+from dynalign.representations import Representation
 from dynalign.results import NUMBERS, Sweep, labelled
 from dynalign.store import Run, RunStore
 from dynalign.studies import Trained, compare_trained
 from dynalign.tables import write_table
+from dynalign.tasks import Task
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -70,9 +76,12 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
             Trained(
                 name,
                 opened[name],
-                rebuild(result.details["representation"]),
-                [rebuild(metric) for metric in result.details["metrics"]],
-                tuple(locate(target) for target in result.details["classes"]),
+                rebuild(result.details["representation"], Representation),
+                [rebuild(metric, Metric) for metric in result.details["metrics"]],
+                tuple(
+                    locate_stored(str(target), Task, SequenceModel, Perturbation)
+                    for target in result.details["classes"]
+                ),
                 int(result.details.get("floor_splits", 0)),  # which older results do not say
             )
         )
@@ -84,7 +93,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
     for reason in sorted(
         {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
     ):
-        console.print(f"[yellow]No distance[/] by {reason}", soft_wrap=True)
+        console.print(f"[yellow]No distance[/] by {escape(reason)}", soft_wrap=True)
     parts = [
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]

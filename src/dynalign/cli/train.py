@@ -19,6 +19,7 @@ from dynalign.cli.summary import summarise
 from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance, Driven
 from dynalign.networks import States
+from dynalign.redaction import redacted_data
 from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
@@ -102,7 +103,7 @@ def _info(job: Job, result: Result, group: str) -> RunInfo:
         group=group,
         job_type="train",
         tags=[str(factors[name]) for name in ("model", "task", "curriculum")] + [f"noise-{factors['perturbation']}"],
-        config={**job.plain, "key": job.spec.key},
+        config=redacted_data({**job.plain, "key": job.spec.key}),
         folder=result.folder,
     )
 

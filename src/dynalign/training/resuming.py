@@ -54,9 +54,9 @@ class Resumable(ModelCheckpoint):
         )
         self._run = run
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
-        """Say whose checkpoint it is."""
-        checkpoint[_OWN] = {"run": self._run}
+    def on_save_checkpoint(self, *given: Any) -> None:
+        """Say whose checkpoint it is; given are the trainer, the module and the checkpoint."""
+        given[-1][_OWN] = {"run": self._run}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the state after this epoch."""
