@@ -15,13 +15,12 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dynalign
 from dynalign.errors import DynalignError
 
 KEY_LENGTH = 16
-T = TypeVar("T")
 _WORD = re.compile(r"[A-Za-z_][\w./+-]*")  # what needs no quotes
 _LITERALS = {"null", "true", "false", "NaN", "Infinity"}  # words that JSON takes for something else
 
@@ -182,7 +181,7 @@ def describe(thing: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"target": target_of(type(thing)), "settings": dict(settings)}
 
 
-def rebuild(description: Mapping[str, Any], kind: type[T]) -> T:
+def rebuild(description: Mapping[str, Any], kind: type) -> Any:
     """Make an object from its description, which may be anybody's; see ``locate_stored``.
 
     Raises
@@ -190,5 +189,4 @@ def rebuild(description: Mapping[str, Any], kind: type[T]) -> T:
     DynalignError
         If it describes none of this kind.
     """
-    found: type[T] = locate_stored(str(description["target"]), kind)
-    return found(**description["settings"])
+    return locate_stored(str(description["target"]), kind)(**description["settings"])

@@ -157,7 +157,7 @@ def read_result(folder: Path) -> Result | None:
 def _is_sound(result: Result) -> bool:
     """Whether every entry is of the kind that ``Result.write`` has written."""
     like = {tuple: (list, tuple), float: (int, float)}
-    kinds = {name: type(value) for name, value in vars(Result("")).items() if name != "value"}
+    kinds = {name: type(value) for name, value in vars(Result("")).items() if name not in ("value", "folder")}
     return all(
         isinstance(getattr(result, name), like.get(kind, kind)) for name, kind in kinds.items() if name != "folder"
     )
