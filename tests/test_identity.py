@@ -117,7 +117,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("target", STRANGE)
 def test_what_is_stored_names_only_what_is_wanted(target: str) -> None:
-    with pytest.raises(DynalignError, match="names .*, which is no Metric that is known here"):
+    with pytest.raises(DynalignError, match=r"names .*, which is no Metric that is known here"):
         rebuild({"target": target, "settings": {}}, Metric)
 
 

@@ -176,9 +176,8 @@ def test_a_damaged_run_is_put_aside_and_computed_again(tmp_path: Path, name: str
     if (name, damage) == ("manifest.json", "missing"):  # as earlier versions left their runs
         assert store.open(key).epochs == [0, 1]
         return
-    with pytest.warns(
-        DamagedWarning, match=rf"{key} is damaged \(.*{Path(name).name}.*\); it was put aside as {key}.dam"
-    ):
+    said = rf"{key} is damaged \(.*{Path(name).name}.*\); it was put aside as {key}.damaged, and is computed again"
+    with pytest.warns(DamagedWarning, match=said):
         assert store.find(key) is None
     assert (tmp_path / f"{key}.damaged").is_dir()
     finished(store, {"seed": 0})
