@@ -16,8 +16,14 @@ from dynalign.metrics import CKA, measure
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (errno.ENOSPC, "The disk is full at /x/y.pt; what was finished is kept, and the same command goes on."),
-        (errno.EROFS, "The disk can only be read at /x/y.pt; what was finished is kept, and the same command goes on."),
+        (
+            errno.ENOSPC,
+            "The disk is full at /x/y.pt; what was finished is kept, and the same command goes on from there.",
+        ),
+        (
+            errno.EROFS,
+            "The disk can only be read at /x/y.pt; what was finished is kept, and the same command goes on from there.",
+        ),
     ],
 )
 def test_a_disk_in_words(code: int, said: str) -> None:

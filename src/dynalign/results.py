@@ -135,7 +135,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         If there is none that can be read.
     """
     path = folder / name
-    if Path(name).name != name or path.is_symlink():
+    if Path(name).name != name or name == ".." or path.is_symlink():
         raise DamagedError(f"The result in {folder} names the table {name}, which lies elsewhere.")
     try:
         return pd.read_parquet(path)

@@ -47,6 +47,8 @@ def fault_of(folder: Path) -> str:
     if not os.path.lexists(path):
         return ""
     try:
+        if path.is_symlink():
+            raise ValueError("it is a link")
         listed = json.loads(path.read_text(encoding="utf-8"))["files"]
         entries = {str(name): (int(about["size"]), str(about["sha256"])) for name, about in listed.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -124,7 +124,7 @@ def test_systems_that_are_not_compared_are_left_alone() -> None:
         (Touchy(fail=raises(ValueError())), "ValueError: "),
         (Touchy(fail=raises(np.linalg.LinAlgError("SVD did not converge"))), "SVD did not converge"),
         (Touchy(fail=raises(KeyError("x"))), "KeyError: 'x'"),
-        (Touchy(fail=raises(MemoryError())), "MemoryError: "),
+        (Touchy(fail=raises(MemoryError())), "There was not enough memory (MemoryError)."),
         (Picky(error=DynalignError("system 3 is constant")), "system 3 is constant"),
         (Picky(error=ZeroDivisionError("by zero")), "ZeroDivisionError: by zero"),
     ],
