@@ -27,7 +27,7 @@ from dynalign.metrics import CKA, measure
     ],
 )
 def test_a_disk_in_words(code: int, said: str) -> None:
-    assert in_words(OSError(code, "whatever the system calls it", "/x/y.pt")) == said
+    assert in_words(OSError(code, "whatever the system calls it", "/x/y.pt")).startswith(said)
 
 
 def test_other_errors_have_words_of_their_own() -> None:
