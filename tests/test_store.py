@@ -20,6 +20,7 @@ from dynalign.errors import DamagedError, DamagedWarning, DynalignError
 from dynalign.identity import key_of
 from dynalign.store import (
     RunStore,
+    last_weights,
     read_json,
     read_result,
     weights_file,
@@ -32,24 +33,28 @@ CONFIG = {"seed": 0}
 KEY = key_of(CONFIG)
 
 
-def fill(folder: Path, config: dict[str, object] = CONFIG, epochs: int = 2, before: str | None = None) -> None:
+def fill(
+    folder: Path, config: dict[str, object] = CONFIG, epochs: int = 2, before: str | None = None, **more: str
+) -> None:
     """Write what a finished run has."""
     history = pd.DataFrame({"epoch": range(epochs), "accuracy": 0.5})
     history.to_csv(folder / "history.csv", index=False)
     write_json(folder / "config.json", config)
-    write_json(folder / "run.json", {"seconds": 1.5, "before": before})
+    write_json(folder / "run.json", {"seconds": 1.5, "before": before, **more})
     for epoch in range(epochs):
         path = weights_file(folder, epoch)
         path.parent.mkdir(exist_ok=True)
         torch.save({"w": torch.full((2,), float(epoch))}, path)
 
 
-def finished(store: RunStore, config: dict[str, object], epochs: int = 2, before: str | None = None) -> str:
+def finished(
+    store: RunStore, config: dict[str, object], epochs: int = 2, before: str | None = None, **more: str
+) -> str:
     """Leave a run in a store; return its key."""
     key = key_of(config)
     with store.writing(key) as folder:
         assert folder is not None
-        fill(folder, config, epochs, before)
+        fill(folder, config, epochs, before, **more)
     return key
 
 
@@ -251,6 +256,18 @@ def test_a_run_whose_beginning_is_damaged_waits_for_it(tmp_path: Path) -> None:
         assert later.find(second) is None
     finished(later, {"seed": 0})
     assert later.find(second) is not None  # nothing of it was lost
+
+
+def test_a_run_whose_beginning_has_come_out_otherwise_is_computed_again(tmp_path: Path) -> None:
+    """As on another processor, which rounds otherwise."""
+    store = RunStore(tmp_path)
+    first = finished(store, {"seed": 0})
+    second = finished(store, {"seed": 0, "more": 1}, before=first, began=last_weights(tmp_path / first))
+    assert RunStore(tmp_path).find(second) is not None
+    shutil.rmtree(tmp_path / first)
+    finished(RunStore(tmp_path), {"seed": 0}, epochs=3)
+    with pytest.warns(DamagedWarning, match=f"{first}, that it goes on from, has ended with other weights since"):
+        assert RunStore(tmp_path).find(second) is None
 
 
 @pytest.mark.parametrize("word", ["../../elsewhere", "/etc", "..", "a/b", "", "k" * 15, "k" * 15 + "/"])

@@ -29,7 +29,7 @@ from filelock import FileLock
 
 from dynalign.errors import DamagedError, DamagedWarning, DynalignError
 from dynalign.identity import KEY_LENGTH, key_of
-from dynalign.soundness import MANIFEST, fault_of, manifest_of, put_aside, sealed, unsealed
+from dynalign.soundness import MANIFEST, digest, fault_of, manifest_of, put_aside, sealed, unsealed
 
 Weights = dict[str, torch.Tensor]
 T = TypeVar("T")
@@ -183,6 +183,11 @@ def read_weights(path: Path) -> Weights:
     return {str(name): tensor for name, tensor in weights.items()}
 
 
+def last_weights(folder: Path) -> str:
+    """Return the checksum of the weights with which a finished run ended."""
+    return digest(max((folder / "weights").glob("epoch-*.pt")))
+
+
 def weights_file(folder: Path, epoch: int) -> Path:
     """Return where a run keeps the weights of a checkpoint."""
     return folder / "weights" / f"epoch-{epoch:04d}.pt"
@@ -227,15 +232,20 @@ class RunStore:
             return None
         if key not in self._sound:
             fault = self._fault(folder)
+            if not fault:
+                facts = read_json(folder / "run.json")
+                before = None if facts.get("before") is None else str(facts["before"])
+                there = None if before is None else self.find(before)
+                if before is not None and there is None:
+                    return None
+                if there is not None and facts.get("began", last_weights(there)) != last_weights(there):
+                    fault = f"{before}, that it goes on from, has ended with other weights since"
             if fault:
                 if locked:
                     _tell_of(folder, fault, put_aside(folder))
                 elif self.writable:
                     with self._lock(key):  # another process may be putting a new one in its place
                         return self._find(key, locked=True)
-                return None
-            before = _before(folder)
-            if before is not None and self.find(before) is None:
                 return None
             self._sound.add(key)
         return folder
@@ -395,10 +405,6 @@ def _facts(folder: Path) -> tuple[dict[str, Any], float, pd.DataFrame, str | Non
         raise DamagedError("its history.csv has no checkpoints")
     before = facts.get("before")
     return config, float(facts["seconds"]), history, None if before is None else str(before)
-
-
-def _before(folder: Path) -> str | None:
-    return _facts(folder)[3]
 
 
 def _is_key(word: str) -> bool:
