@@ -124,6 +124,11 @@ def test_files_are_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
     path.write_text("{broken")
     assert read_json(path) is None
+    path.unlink()
+    path.mkdir()
+    write_json(path, {"a": 2})
+    assert read_json(path) == {"a": 2}
+    assert (tmp_path / "x.json.damaged").is_dir()
     assert read_json(tmp_path / "missing") is None
 
 

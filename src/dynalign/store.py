@@ -38,6 +38,8 @@ T = TypeVar("T")
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` make the file beside its place, then move it there in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():  # whoever put it there
+        put_aside(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write(temporary)
