@@ -57,9 +57,8 @@ class WandbRuns(RunLogger):
             if mode != "online":
                 raise
             _stay_offline(f"W&B refuses this run ({_first_line(error)})")
-            return self._started(
-                replace(info, id=f"{info.id}-offline"), "offline"
-            )  # the other one W&B holds to be in use
+            other = replace(info, id=f"{info.id}-offline")  # for W&B holds the first one to be in use
+            return self._started(other, "offline")
 
     def _started(self, info: RunInfo, mode: Literal["online", "offline", "disabled"]) -> LoggedRun:
         from pytorch_lightning.loggers import WandbLogger  # takes seconds, which checking a config need not
@@ -213,9 +212,7 @@ def _first_line(error: object) -> str:
 def _settings() -> Any:
     import wandb
 
-    logging.getLogger("opentelemetry").setLevel(
-        logging.CRITICAL
-    )  # W&B's own reports may fail, which is nobody's concern
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # of W&B's own reports, which nobody asked for
     limits = {"init_timeout": _START, "finish_timeout": _END, "finish_timeout_raises": True}
     known = {name: value for name, value in limits.items() if name in wandb.Settings.model_fields}
     return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, **known)
