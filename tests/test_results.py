@@ -259,7 +259,7 @@ def test_a_job_whose_table_is_damaged_has_failed_alone(tmp_path: Path, content: 
     table.unlink() if content is None else table.write_bytes(content)
     first, second = Sweep.load(tmp_path).results
     assert (first.status, second.succeeded) == (FAILED, True)
-    assert "dissimilarities.parquet is damaged" in first.reason
+    assert "dissimilarities.parquet cannot be read" in first.reason
 
 
 @pytest.mark.parametrize("name", ["../1/dissimilarities.parquet", "/etc/passwd", ".."])

@@ -17,11 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from dynalign.errors import DamagedError, DynalignError
+from dynalign.errors import DynalignError
 from dynalign.identity import name_of, spelt, varying
 from dynalign.metrics import Description
 from dynalign.redaction import redacted_data
 from dynalign.store import read_json, write_json
+from dynalign.tables import read_table
 
 RESULT, SWEEP, _JOBS = "result.json", "sweep.json", ".jobs"
 RUNNING, FAILED, KILLED, MISSING = "running", "failed", "killed", "missing"
@@ -117,31 +118,18 @@ class Result:
 
     def rows(self) -> pd.DataFrame:
         """Return the job's table of numbers; empty if it has none."""
-        return read_table(self.folder, self.table) if self.table else pd.DataFrame()
+        if not self.table:
+            return pd.DataFrame()
+        stem = Path(self.table).stem
+        if self.table != f"{stem}.parquet" or (self.folder / self.table).is_symlink():
+            raise DynalignError(f"The result in {self.folder} names the table {self.table}, which lies elsewhere.")
+        return read_table(self.folder, stem)
 
     def write(self) -> None:
         """Write it into the job's folder, over what stood there before."""
         content = asdict(self)
         del content["folder"]
         write_json(self.folder / RESULT, redacted_data(content))
-
-
-def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """Return a table that a job has left in its folder.
-
-    Raises
-    ------
-    DamagedError
-        If there is none that can be read.
-    """
-    path = folder / name
-    if Path(name).name != name or name == ".." or path.is_symlink():
-        raise DamagedError(f"The result in {folder} names the table {name}, which lies elsewhere.")
-    try:
-        return pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises whatever it happens upon
-        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise DamagedError(f"The table {path} is damaged ({said}); the same job writes it anew.") from error
 
 
 def read_result(folder: Path) -> Result | None:
@@ -363,7 +351,7 @@ def _whole(result: Result) -> Result:
     """Return a result, as failed if its table cannot be read: so it costs itself and no other."""
     try:
         result.rows()
-    except DamagedError as error:
+    except DynalignError as error:
         return replace(result, status=FAILED, reason=str(error))
     return result
 

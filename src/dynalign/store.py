@@ -76,6 +76,19 @@ def write_tensors(path: Path, content: Any) -> None:
     write_atomically(path, lambda target: target.write_bytes(buffer.getvalue()))
 
 
+def load_tensors(path: Path) -> Any:
+    """Return what ``torch.save`` has written, of tensors and plain data; no code of a file is run, whatever it says.
+
+    Raises
+    ------
+    Exception
+        Whatever torch may raise of a file that is something else.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of strange files, which are refused anyway
+        return torch.load(path, weights_only=True, map_location="cpu")
+
+
 def write_result(path: Path, content: Mapping[str, Any]) -> None:
     """Write a result that stands alone, with its checksum."""
     write_json(path, sealed(content))
@@ -177,7 +190,7 @@ def read_weights(path: Path) -> Weights:
     try:
         if path.is_symlink():
             raise ValueError("it is a link")
-        weights = torch.load(path, weights_only=True, map_location="cpu")
+        weights = load_tensors(path)
     except Exception as error:  # torch raises whatever it happens upon
         raise DamagedError(_short(error)) from error
     if not isinstance(weights, dict) or not all(isinstance(each, torch.Tensor) for each in weights.values()):

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from dynalign.errors import DamagedWarning
 from dynalign.soundness import digest, put_aside
-from dynalign.store import weights_file, write_tensors
+from dynalign.store import load_tensors, weights_file, write_tensors
 from dynalign.training.checkpoints import WeightsHistory
 
 _NAMES = _LAST, _BEFORE = "last.ckpt", "before.ckpt"
@@ -108,7 +107,7 @@ def _looked_at(path: Path, run: str, module: pl.LightningModule, weights: Path) 
     try:
         if path.is_symlink():
             return "it is a link", nobody
-        found = torch.load(path, weights_only=True, map_location="cpu")  # no code of a file is run
+        found = load_tensors(path)
     except Exception as error:  # torch raises whatever it happens upon
         return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."), nobody
     try:
