@@ -118,8 +118,9 @@ def test_files_are_there_whole_or_not_at_all(tmp_path: Path) -> None:
         target.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="disk full") as raised:
         write_atomically(path, fail)
+    assert raised.value.filename == str(path)
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
     path.write_text("{broken")

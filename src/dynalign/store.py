@@ -44,6 +44,10 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     try:
         write(temporary)
         temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # a full disk does not say what it was full for
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
