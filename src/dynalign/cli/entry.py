@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -25,8 +26,9 @@ from dynalign.cli.job import threads_of
 from dynalign.cli.launching import stop_engines
 from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, in_words
 from dynalign.processes import use_threads
+from dynalign.redaction import redacted
 from dynalign.results import FAILED, SWEEP, Result, Sweep, sweep_folder_of
 
 _STOPPED = 130  # what a shell says of a program that Ctrl-C ended
@@ -128,6 +130,7 @@ def _stopped() -> int:
 
 def _run(command: Command, config: DictConfig) -> float | None:
     """Run one job and write down how it ended; in a sweep, a failure is not raised, so that the others go on."""
+    terminal.show_warnings()  # here, for a launcher may have brought the job to another process
     start = time.perf_counter()
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
@@ -150,7 +153,8 @@ def _run(command: Command, config: DictConfig) -> float | None:
     except (Exception, KeyboardInterrupt) as error:
         reason = _reason(error, folder)
         if result is not None:
-            replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
+            with contextlib.suppress(OSError):  # on a full disk: what is read of the job then is that it was running
+                replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
         if isinstance(error, KeyboardInterrupt):
             raise
         if not sweeping:
@@ -166,6 +170,7 @@ def _run(command: Command, config: DictConfig) -> float | None:
 
 def _summarise(command: Command, folder: Path) -> int:
     """Summarise what is in a folder; return the exit code."""
+    terminal.show_warnings()
     console = terminal.console()
     try:
         sweep = Sweep.load(folder)
@@ -184,16 +189,16 @@ def _summarise(command: Command, folder: Path) -> int:
 
 def _reason(error: BaseException, folder: Path | None) -> str:
     """Return the sentence to show for an error; one that was not foreseen leaves its traceback in the folder."""
-    if isinstance(error, DynalignError):
-        return str(error)
+    if isinstance(error, DynalignError) or in_words(error):
+        return redacted(in_words(error) or str(error))
     if isinstance(error, KeyboardInterrupt):
         return "It was stopped from the keyboard."
-    said = f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0]
+    said = redacted(f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0])
     if folder is None:
         return said
     path = folder / "traceback.txt"
     try:
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        path.write_text(redacted("".join(traceback.format_exception(error))), encoding="utf-8")
     except OSError:
         return said
     return f"{said} ({path} has the details)"
