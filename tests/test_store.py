@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import errno
 import json
 import math
 import pickle
@@ -116,7 +117,7 @@ def test_files_are_there_whole_or_not_at_all(tmp_path: Path) -> None:
 
     def fail(target: Path) -> None:
         target.write_text("half")
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     with pytest.raises(OSError, match="disk full") as raised:
         write_atomically(path, fail)

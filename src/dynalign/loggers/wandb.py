@@ -213,6 +213,6 @@ def _settings() -> Any:
     import wandb
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # of W&B's own reports, which nobody asked for
-    limits = {"init_timeout": _START, "finish_timeout": _END, "finish_timeout_raises": True}
+    limits: dict[str, Any] = {"init_timeout": _START, "finish_timeout": _END, "finish_timeout_raises": True}
     known = {name: value for name, value in limits.items() if name in wandb.Settings.model_fields}
     return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, **known)
