@@ -67,6 +67,18 @@ class Job:
     classes: tuple[type, ...]
 
     @property
+    def measurement(self) -> str:
+        """Key of what is measured of the network, and against what."""
+        about = {
+            "representation": describe(self.representation, asdict(self.representation)),
+            "metrics": [describe(metric, metric.settings) for metric in self.metrics],
+            "reference": self.plain["reference"],
+            "every": self.every,
+            "floor_splits": self.floor_splits,
+        }
+        return key_of(about)
+
+    @property
     def details(self) -> dict[str, Any]:
         """What a comparison with other networks needs, as plain data."""
         return {

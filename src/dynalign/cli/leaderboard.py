@@ -45,16 +45,6 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         paths["leaderboard"] = sweep.folder / "leaderboard.md"
         write_text(paths["leaderboard"], leaderboard_markdown(board, meta=facts))
         write_text(sweep.folder / "headline.md", headline_table(board))
-        scores = board.scores[["metric", "testcase", "criterion", "value"]]
-        problems += log_summary(
-            sweep,
-            tables={"leaderboard": board.scores, "dissimilarities": rows},
-            figures=figures,
-            numbers={
-                f"{case}/{criterion}/{metric}": value
-                for metric, case, criterion, value in scores.itertuples(index=False)
-            },
-        )
     page = write_leaderboard(
         sweep.folder / "report.html",
         board=board,
@@ -65,6 +55,18 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         found=found,
     )
     problems += [problem for problem in page.problems if problem not in problems]
+    if cells:
+        scores = board.scores[["metric", "testcase", "criterion", "value"]]
+        problems += log_summary(
+            sweep,
+            tables={"leaderboard": board.scores, "dissimilarities": rows},
+            figures=figures,
+            numbers={
+                f"{case}/{criterion}/{metric}": value
+                for metric, case, criterion, value in scores.itertuples(index=False)
+            },
+            files={"report.html": page.path, "leaderboard.md": paths["leaderboard"]},
+        )
     print_leaderboard(console, board, failures=failures, paths={**paths, "report": page.path})
     return problems
 

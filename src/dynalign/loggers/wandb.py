@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
@@ -14,7 +16,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dynalign.loggers.base import LoggedRun, LoggerWarning, RunInfo, RunLogger
+from dynalign.errors import DynalignError
+from dynalign.loggers.base import LoggedRun, LoggerWarning, Place, RunInfo, RunLogger
+from dynalign.store import Run
 
 _RUN = "experiment"  # where Lightning's logger keeps W&B's run
 _PATIENCE = 3.0  # seconds for a server to answer at all
@@ -30,39 +34,62 @@ class WandbRuns(RunLogger):
         Where runs go; the entity is the user's default where it is None. The environment variables
         ``WANDB_PROJECT`` and ``WANDB_ENTITY`` count where these are not set.
     mode : {"auto", "online", "offline"}
-        ``auto`` is online for a user who is logged in and whose server answers, and offline otherwise. The environment
-        variable ``WANDB_MODE`` takes precedence.
+        ``auto`` is what the environment variable ``WANDB_MODE`` says; without it, online for a user who is logged in
+        and whose server answers, and offline otherwise.
     tags : sequence of str
-        Added to those of every run.
+        Added to those of every run; those of ``WANDB_TAGS`` where there are none.
+    log_weights : bool
+        Whether the weights of every checkpoint are uploaded too, as an artifact that is a store of its own.
+
+    Notes
+    -----
+    Files lie in ``WANDB_DIR``, or else in the folder of the group. A run that W&B knows already, by its id, is written
+    anew and not gone on with: what is logged is always its whole history. In a sweep of W&B's own, id and project are
+    what its agent says.
     """
 
     project: str | None = None
     entity: str | None = None
     mode: Literal["auto", "online", "offline"] = "auto"
     tags: Sequence[str] = field(default_factory=tuple)
+    log_weights: bool = False
 
     def start(self, info: RunInfo) -> LoggedRun:
-        """Start a run, of its own whatever the environment says."""
+        """Start a run, of its own whatever the environment says.
+
+        Raises
+        ------
+        DynalignError
+            If it is one of several in a single trial of W&B's agent.
+        """
         from pytorch_lightning.loggers import WandbLogger  # takes seconds, which checking a config need not
 
+        agent = bool(os.environ.get("WANDB_SWEEP_ID"))
+        if agent and not info.alone:
+            raise DynalignError("a W&B agent has one run per trial, so leave -m out of the command of its sweep")
         logger = WandbLogger(
-            id=info.id,
+            id=None if agent else info.id,
             name=info.name,
-            project=self.project or os.environ.get("WANDB_PROJECT") or "dynalign",
-            entity=self.entity,
+            project=self.project_name,
+            entity=self.entity or os.environ.get("WANDB_ENTITY") or None,
             group=info.group,
             job_type=info.job_type,
-            tags=[*info.tags, *self.tags],
+            tags=list(dict.fromkeys([*info.tags, *(self.tags or _listed(os.environ.get("WANDB_TAGS")))])),
             config=dict(info.config),
-            save_dir=str(info.folder),
-            dir=os.environ.get("WANDB_DIR") or str(info.folder),
+            save_dir=os.environ.get("WANDB_DIR") or str(info.shared or info.folder),
+            resume=None,  # Lightning would have a run of that id gone on with, and every step twice
             mode=self._mode(),
             settings=_settings(),
         )
         run: Any = logger.experiment
         run.define_metric("epoch")
         run.define_metric("*", step_metric="epoch")
-        return _WandbRun(logger)
+        return _WandbRun(logger, log_weights=self.log_weights)
+
+    @property
+    def project_name(self) -> str:
+        """The project that runs go to."""
+        return self.project or os.environ.get("WANDB_PROJECT") or "dynalign"
 
     def summary(
         self,
@@ -71,18 +98,28 @@ class WandbRuns(RunLogger):
         tables: Mapping[str, pd.DataFrame],
         figures: Mapping[str, Figure],
         numbers: Mapping[str, float],
-    ) -> None:
-        """Log what came out of a sweep as one more run of its group."""
+        files: Mapping[str, Path],
+    ) -> Place | None:
+        """Log what came out of a sweep as one more run of its group; the files become an artifact."""
         import wandb
 
         logged = self.start(info)
         run: Any = getattr(logged.lightning, _RUN)
-        run.log({name: wandb.Image(figure) for name, figure in figures.items()})
-        run.log({name: wandb.Table(dataframe=table) for name, table in tables.items()})
-        logged.finish(numbers)
+        done = False
+        try:
+            images = {name: wandb.Image(figure) for name, figure in figures.items()}
+            run.log(images)
+            run.log({name: wandb.Table(dataframe=table) for name, table in tables.items()})
+            run.log({"figures": wandb.Table(columns=["figure", "image"], data=[list(item) for item in images.items()])})
+            if files:
+                run.log_artifact(_artifact(f"report-{info.group}", "report", files))
+            done = True
+        finally:
+            logged.finish(numbers, failed=not done)
+        return logged.place
 
     def _mode(self) -> Literal["online", "offline", "disabled"]:
-        asked = os.environ.get("WANDB_MODE")
+        asked = os.environ.get("WANDB_MODE") if self.mode == "auto" else None
         if asked in ("online", "offline", "disabled"):
             return asked  # type: ignore[return-value]
         if self.mode == "offline" or (self.mode == "auto" and not logged_in()):
@@ -91,6 +128,19 @@ class WandbRuns(RunLogger):
 
 
 class _WandbRun(LoggedRun):
+    def __init__(self, lightning: Any, *, log_weights: bool) -> None:
+        super().__init__(lightning)
+        self._log_weights = log_weights
+        run = getattr(lightning, _RUN)
+        if not run.disabled:
+            folder = str(Path(run.settings.sync_dir).parent)
+            self.place = Place("W&B", folder, online=not run.offline, url="" if run.offline else run.project_url or "")
+
+    def keep(self, run: Run) -> None:
+        """Upload the run's files, and those of the phases before, as a store that has only them."""
+        if self._log_weights:
+            getattr(self.lightning, _RUN).log_artifact(_artifact(f"weights-{run.key}", "model", run.files()))
+
     def finish(self, summary: Mapping[str, Any], *, failed: bool = False) -> None:
         """Put the summary where W&B has it, and end the run."""
         run: Any = getattr(self.lightning, _RUN)
@@ -145,4 +195,18 @@ def _answers(url: str) -> bool:
 def _settings() -> Any:
     import wandb
 
-    return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True)
+    # What stands here counts before the environment, resume=None included.
+    return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, resume=None)
+
+
+def _listed(written: str | None) -> list[str]:
+    return [word.strip() for word in (written or "").split(",") if word.strip()]
+
+
+def _artifact(name: str, kind: str, files: Mapping[str, Path]) -> Any:
+    import wandb
+
+    artifact = wandb.Artifact(re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII), type=kind)
+    for place, path in files.items():
+        artifact.add_file(str(path), name=place)
+    return artifact

@@ -173,6 +173,16 @@ class _Resumable(ModelCheckpoint):
             super().on_train_epoch_end(trainer, pl_module)
 
 
+class _Retelling(pl.Callback):
+    """Logs what a training that is resumed had logged before, since loggers begin anew with every command."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Log it, when the state of all callbacks has been loaded."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, CheckpointCallback):
+                callback.retell(trainer)
+
+
 def _train(
     module: TaskModule,
     data: TaskData,
@@ -184,10 +194,12 @@ def _train(
     resumable = _Resumable(
         folder, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
+    last = folder / "last.ckpt"
+    again = [_Retelling()] if last.exists() else []
     with _quiet():
         trainer = pl.Trainer(
             max_epochs=training.most_epochs,
-            callbacks=[*callbacks, resumable],
+            callbacks=[*again, *callbacks, resumable],
             logger=list(loggers),
             gradient_clip_val=training.gradient_clip,
             reload_dataloaders_every_n_epochs=1,
@@ -198,7 +210,6 @@ def _train(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        last = folder / "last.ckpt"
         with _interruptible(trainer):
             trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
 
