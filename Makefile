@@ -7,7 +7,7 @@ READY_TEST := $(VENV)/.ready-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper test types tests format clean
+.PHONY: help setup sweep train testcase leaderboard paper dashboard test types tests format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -30,6 +30,10 @@ leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, 
 paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.md written anew; SCALE=full is for a cluster
 	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
 	$(BIN)/python benchmarks/publish.py --claims multirun/paper
+
+dashboard: $(READY) ## a Weights & Biases workspace of what was logged; DASHBOARD="..." sets overrides
+	$(PIP) -c constraints.txt -e ".[dashboard]"
+	$(BIN)/dynalign dashboard $(DASHBOARD)
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ _COMMANDS = {
     "train": "train networks and compare their dynamics",
     "testcase": "put metrics to test cases whose answers are known",
     "study": "compare groups of networks, and judge published claims",
+    "dashboard": "make a Weights & Biases workspace of what was logged",
 }
 _HELP = "\n".join(
     [

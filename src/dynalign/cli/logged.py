@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,8 +38,16 @@ def tell_places(sweep: Sweep, console: Console) -> None:
             console.print(f"{service}    {_runs(count)} online at {url}", soft_wrap=True, markup=False)
         offline = [place.folder for place in mine if not place.online]
         if offline:
-            line = f"{service}    {_runs(len(offline))} offline; to upload: {_upload(dict.fromkeys(offline))}"
-            console.print(line, soft_wrap=True, markup=False)
+            upload = shlex.join([program("wandb"), "sync", *map(_from_here, dict.fromkeys(offline))])
+            console.print(
+                f"{service}    {_runs(len(offline))} offline; to upload: {upload}", soft_wrap=True, markup=False
+            )
+
+
+def program(name: str) -> str:
+    """Return how a program that was installed beside Python is typed: by its name, where that is found, or its path."""
+    beside = Path(sys.executable).parent / name
+    return name if shutil.which(name) or not beside.exists() else _from_here(str(beside))
 
 
 def _noted(folder: Path) -> list[Place]:
@@ -51,16 +59,7 @@ def _runs(count: int) -> str:
     return f"{count} run{'s' * (count != 1)}"
 
 
-def _upload(folders: Mapping[str, None]) -> str:
-    """Return what uploads the runs in these folders, as typed from the folder that the user is in."""
-    beside = Path(sys.executable).parent / "wandb"
-    wandb = "wandb" if shutil.which("wandb") or not beside.exists() else str(beside)
-    return shlex.join([_from_here(wandb), "sync", *(_from_here(folder) for folder in folders)])
-
-
 def _from_here(path: str) -> str:
     """Return a path as short as it can be written from the current folder."""
-    if not Path(path).is_absolute():
-        return path
     near = os.path.relpath(path)
     return path if near.startswith("..") else near

@@ -71,7 +71,7 @@ class WandbRuns(RunLogger):
             id=None if agent else info.id,
             name=info.name,
             project=self.project_name,
-            entity=self.entity or os.environ.get("WANDB_ENTITY") or None,
+            entity=self.entity or os.environ.get("WANDB_ENTITY"),
             group=info.group,
             job_type=info.job_type,
             tags=list(dict.fromkeys([*info.tags, *(self.tags or _listed(os.environ.get("WANDB_TAGS")))])),
@@ -90,6 +90,21 @@ class WandbRuns(RunLogger):
     def project_name(self) -> str:
         """The project that runs go to."""
         return self.project or os.environ.get("WANDB_PROJECT") or "dynalign"
+
+    @property
+    def is_online(self) -> bool:
+        """Whether runs are sent to the server while they run; asks it whether it is there."""
+        return self._mode() == "online"
+
+    @property
+    def owner(self) -> str:
+        """The user or team that runs go to; the user's default is the server's to know, and empty offline."""
+        entity = self.entity or os.environ.get("WANDB_ENTITY") or ""
+        if entity or not self.is_online:
+            return entity
+        import wandb
+
+        return str(wandb.Api().default_entity or "")
 
     def summary(
         self,
@@ -133,7 +148,7 @@ class _WandbRun(LoggedRun):
         self._log_weights = log_weights
         run = getattr(lightning, _RUN)
         if not run.disabled:
-            folder = str(Path(run.settings.sync_dir).parent)
+            folder = str(Path(run.settings.sync_dir).parent.absolute())
             self.place = Place("W&B", folder, online=not run.offline, url="" if run.offline else run.project_url or "")
 
     def keep(self, run: Run) -> None:
@@ -195,8 +210,8 @@ def _answers(url: str) -> bool:
 def _settings() -> Any:
     import wandb
 
-    # What stands here counts before the environment, resume=None included.
-    return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, resume=None)
+    wandb.setup().settings.resume = None  # whatever WANDB_RESUME says: what is not set would leave that as it is
+    return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True)
 
 
 def _listed(written: str | None) -> list[str]:
