@@ -414,7 +414,7 @@ class Memory(DummyLogger):
 
 @pytest.mark.parametrize("epoch", [2, 5])
 def test_a_resumed_training_logs_what_was_logged_before(tmp_path: Path, epoch: int) -> None:
-    """The loggers of a command begin anew, and get the whole run, each number once, the later phase's after the first."""
+    """Loggers begin anew with every command, and get the whole run, each number once."""
     curriculum, expected, again = Curriculum("both", pretrain=["basic"], train=["delay_anti"]), Memory(), Memory()
     train(tmp_path / "whole", curriculum, [watch()], loggers=[expected])
     with pytest.raises(Killed):
