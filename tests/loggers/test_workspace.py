@@ -67,7 +67,7 @@ def test_noise_groups_and_claims_have_their_panels() -> None:
     assert (scatter["xAxis"], scatter["yAxis"]) == ("config:noise.value", "summary:final/dissimilarity/cka")
     bars = found["Groups and masters: CKA to masters"]
     assert bars["metrics"] == ["to_master/CKA/basic", "to_master/CKA/master"]
-    assert found["Groups and masters: CKA to the reference, by curriculum"]["groupBy"] == "curriculum"
+    assert found["Groups and masters: CKA to the reference, by curriculum"]["groupBy"] == "curriculum.value"
     tables = json.dumps(spec["section"]["panelBankConfig"]["sections"][3:])
     for name in ("claims", "runs", "figures", "dissimilarities"):
         assert f'"{name}"' in tables
