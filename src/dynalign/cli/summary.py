@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
@@ -14,11 +16,13 @@ from dynalign.cli.meta import meta
 from dynalign.cli.progress import reporter
 from dynalign.cli.save import save_all
 from dynalign.identity import locate, rebuild
-from dynalign.report import Failure, print_summary, sweep_figures, write_report
+from dynalign.report import Failure, Problem, attempt, first_of_groups, print_summary, sweep_figures, write_report
 from dynalign.results import NUMBERS, Sweep, labelled
 from dynalign.store import Run, RunStore
-from dynalign.studies import Trained, compare_trained
-from dynalign.tables import write_table
+from dynalign.studies import Trained, Trajectories, compare_trained, trajectories
+from dynalign.tables import read_table, write_table
+
+_SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -33,8 +37,12 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     shown: dict[str, Any] = {"table": table, "runs": runs, "factors": sweep.factors, "metrics": sweep.metrics}
     histories = {name: run.history for name, run in opened.items()}
     figures, problems = save_all(sweep_figures(histories=histories, **shown), sweep.folder)
+    states, lost = _states(sweep, opened, runs)
+    problems += lost
     report = write_report(
         sweep.folder / "report.html",
+        states=states,
+        links={"all numbers, as CSV": paths["csv"], "all numbers, as Parquet": paths["parquet"], **_stores(sweep)},
         histories=histories,
         failures=failures,
         meta=meta(),
@@ -54,6 +62,21 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
     return problems
+
+
+def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
+    """Return the figures of a sweep that has ended, from what it left in its folder.
+
+    Raises
+    ------
+    DynalignError
+        If its table is not there.
+    """
+    table = read_table(sweep.folder, "dissimilarities")
+    histories = {name: run.history for name, run in _open(sweep).items()}
+    return sweep_figures(
+        table=table, runs=sweep.runs(), histories=histories, metrics=sweep.metrics, factors=sweep.factors
+    )
 
 
 def _open(sweep: Sweep) -> dict[str, Run]:
@@ -109,6 +132,35 @@ def to_master(runs: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, float]:
     chosen = joined[same & (joined["curriculum_reference"] == "master")].dropna(subset=["dissimilarity"])
     means = chosen.groupby(["metric", "curriculum"])["dissimilarity"].mean()
     return {f"to_master/{metric}/{curriculum}": float(mean) for (metric, curriculum), mean in means.items()}
+
+
+def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tuple[dict[str, Trajectories], list[str]]:
+    """Return where the states of some networks go, the first of every group first, and what went wrong."""
+    by_name = {sweep.name_of(result): result for result in sweep.finished}
+    chosen = first_of_groups(runs, sweep.factors, _SHOWN)
+    found: dict[str, Trajectories] = {}
+    problems = []
+    for name in chosen:
+        details = by_name[name].details
+        classes = tuple(locate(target) for target in details["classes"])
+        made = attempt(
+            f"The states of {name}",
+            lambda: trajectories(opened[name], rebuild(details["representation"]), classes=classes),  # noqa: B023
+        )
+        if isinstance(made, Problem):
+            problems.append(made.text)
+        else:
+            found[name] = made
+    return found, problems
+
+
+def _stores(sweep: Sweep) -> dict[str, Path]:
+    """Return the folders of the stores that the runs lie in, by what they are."""
+    stores = sorted({str(result.details["store"]) for result in sweep.finished})
+    return {
+        f"the networks, by their keys{f' ({place})' if place > 1 else ''}": Path(store)
+        for place, store in enumerate(stores, 1)
+    }
 
 
 def _with_own_distances(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
