@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.cli.tiny import DSA, TINY
 from tests.command import ROOT, run
 from tests.wandb_file import read_run
-from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, load_sweep_config
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from dynalign.cli import CONF
 from dynalign.cli.check import check_command_line
 
-SWEEP = load_sweep_config(str(CONF / "wandb" / "sweep.yaml"))
+SWEEP = yaml.safe_load((CONF / "wandb" / "sweep.yaml").read_text())
 
 
 def trial(place: int) -> dict[str, Any]:

@@ -124,12 +124,14 @@ def test_weights_on_request_are_a_store_of_their_own(runs: dict[str, OfflineRun]
 
 
 @pytest.mark.slow
-def test_a_summary_has_tables_with_media_and_the_report(runs: dict[str, OfflineRun], base: Path) -> None:
+def test_a_summary_has_tables_with_media_and_the_report(runs: dict[str, OfflineRun]) -> None:
     run = runs["summary"]
     logged = {key: value for row in run.history for key, value in row.items()}
     assert {"runs", "figures", "learning"} <= {key.split(".")[0] for key in logged}
-    (table,) = (base / "shared").rglob("figures_*.table.json")
-    assert "image-file" in table.read_text()
+    table = run.artifacts["run-id-summary-figures"]
+    assert "image-file" in table["figures.table.json"].read_text()
+    (image,) = [path for place, path in table.items() if place.endswith(".png")]
+    assert image.read_bytes().startswith(b"\x89PNG")
     assert set(run.artifacts["report-sweep"]) == {"report.html"}
     assert run.summary["pairwise/DSA/mean"] == 0.25
 

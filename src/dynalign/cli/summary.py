@@ -123,7 +123,7 @@ def to_master(runs: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, float]:
     alike = [name for name in ("model", "task", "noise", "perturbation") if name in runs]
     if "curriculum" not in runs or not {"master"} < set(runs["curriculum"]):
         return {}
-    about = runs.set_index("run")[["curriculum", *alike]].drop_duplicates()
+    about = runs.drop_duplicates("run").set_index("run")[["curriculum", *alike]]
     apart = pairs[pairs["run"] != pairs["reference"]][["run", "reference", "metric", "dissimilarity"]]
     both = pd.concat([apart, apart.rename(columns={"run": "reference", "reference": "run"})], ignore_index=True)
     both = both.drop_duplicates(["run", "reference", "metric"])
