@@ -73,7 +73,8 @@ def sweeping(settings: Any) -> bool:
 
 def group_folder(settings: Any) -> Path:
     """Return the folder that names the group of a job's loggers: the sweep's; a single run is a group of its own."""
-    return Path(settings.runtime.cwd) / (settings.sweep.dir if sweeping(settings) else settings.runtime.output_dir)
+    folder = settings.sweep.dir if sweeping(settings) else settings.runtime.output_dir
+    return Path(str(settings.runtime.cwd), str(folder))
 
 
 def _exit_code(work: Callable[[], object]) -> int:

@@ -94,7 +94,7 @@ def specification(made: Workspace) -> dict[str, Any]:
     return {**about, "spec": spec}
 
 
-def publish(made: Workspace) -> str:
+def publish(made: Any) -> str:
     """Create the workspace on W&B's server, or update the one that was published under this title; return its address.
 
     Raises
@@ -137,7 +137,7 @@ def _learning(metrics: Sequence[Shown]) -> Iterator[Any]:
 
 def _line_plots(names: Mapping[str, str]) -> Iterator[Any]:
     """Return curves over epochs: the mean of every group, and its standard deviation over seeds."""
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     for title, name in names.items():
         yield wr.LinePlot(
@@ -153,7 +153,7 @@ def _line_plots(names: Mapping[str, str]) -> Iterator[Any]:
 
 
 def _noise(metrics: Sequence[Shown]) -> Iterator[Any]:
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     numbers = {metric.label: f"final/dissimilarity/{metric.key}" for metric in metrics}
     for label, name in {**numbers, "accuracy": "final/accuracy"}.items():
@@ -167,7 +167,7 @@ def _noise(metrics: Sequence[Shown]) -> Iterator[Any]:
 
 def _groups(metrics: Sequence[Shown], curricula: Sequence[str]) -> Iterator[Any]:
     """Return bars of the groups: how far each is from masters, and how far from the reference, by model."""
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     for metric in metrics:
         yield wr.BarPlot(
@@ -186,7 +186,7 @@ def _groups(metrics: Sequence[Shown], curricula: Sequence[str]) -> Iterator[Any]
 
 
 def _tables(*names: str) -> list[Any]:
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     return [wr.WeavePanelSummaryTable(table_name=name) for name in names]
 
