@@ -254,7 +254,7 @@ def shown(metric: Metric, states: States, inputs: States | None) -> States | Dri
 def network_at(run: Run, epoch: int, classes: Iterable[type] = ()) -> Network:
     """Return the network of a stored run as it was at a checkpoint."""
     network = build_network(run.config, run.key, classes=classes)
-    network.model.load_state_dict(run.weights(epoch))
+    run.restore(network.model, epoch)
     network.model.eval()
     return network
 

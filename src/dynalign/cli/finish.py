@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from dynalign.cli.job import build_loggers
 from dynalign.cli.logged import note_places
-from dynalign.identity import key_of, spelt
-from dynalign.loggers import RunInfo
+from dynalign.cli.schema import TARGET
+from dynalign.identity import key_of, locate_stored, spelt
+from dynalign.loggers import RunInfo, RunLogger
 from dynalign.results import BASE_FACTORS, Result, Sweep
 
 _ELSEWHERE = ("logger", "store", "workers")
@@ -60,7 +60,7 @@ def log_summary(
         alone=len(sweep.results) == 1,
     )
     problems = []
-    for logger in build_loggers(configs[0]):
+    for logger in _loggers(configs[0].get("logger") or {}):
         try:
             place = logger.summary(info, tables=tables, figures=figures, numbers=numbers, files=files)
         except Exception as error:
@@ -85,3 +85,11 @@ def _common(results: Sequence[Result]) -> dict[str, Any]:
 def _values(results: Sequence[Result], name: str) -> list[Any]:
     found = {spelt(result.factors[name]): result.factors[name] for result in results if name in result.factors}
     return list(found.values())
+
+
+def _loggers(nodes: Mapping[str, Any]) -> list[RunLogger]:
+    """Build the loggers of a stored config, which may be anybody's."""
+    return [
+        locate_stored(str(node[TARGET]), RunLogger)(**{name: node[name] for name in node if not name.startswith("_")})
+        for node in nodes.values()
+    ]

@@ -29,7 +29,7 @@ from dynalign.report import (
 from dynalign.results import Result, Sweep
 from dynalign.store import write_text
 from dynalign.tables import write_table
-from dynalign.testcases import Cell, Leaderboard, build_leaderboard
+from dynalign.testcases import Cell, Leaderboard, TestCase, build_leaderboard
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -101,7 +101,7 @@ def _cells(results: Sequence[Result]) -> list[Cell]:
     """Return all cells, each once; a metric that was measured in several ways is a row for each of them."""
     cells: dict[tuple[str, str, int], Cell] = {}
     for result in results:
-        cases = {name: rebuild(about) for name, about in result.details["cases"].items()}
+        cases = {name: rebuild(about, TestCase) for name, about in result.details["cases"].items()}
         table = result.rows()
         for fact in result.details["cells"]:
             metric, case, seed = fact["metric"], fact["testcase"], fact["seed"]

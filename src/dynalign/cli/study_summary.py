@@ -24,6 +24,7 @@ from dynalign.report import (
 from dynalign.results import Result, Sweep
 from dynalign.store import write_text
 from dynalign.studies.judging import EVERY
+from dynalign.tables import read_table
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -109,9 +110,9 @@ def _studied(result: Result, sweep: Sweep) -> Studied:
     title = " ".join([str(result.details["protocol"]), *([name_of(result.factors, varied)] if varied else [])])
     return Studied(
         title=title,
-        rows=pd.read_parquet(result.folder / "dissimilarities.parquet"),
-        networks=pd.read_parquet(result.folder / "networks.parquet"),
-        points=pd.read_parquet(result.folder / "fixed_points.parquet"),
+        rows=read_table(result.folder, "dissimilarities"),
+        networks=read_table(result.folder, "networks"),
+        points=read_table(result.folder, "fixed_points"),
         columns=result.details["titles"],
         metrics={name: Description(**each) for name, each in result.metrics.items()},
         judged=str(result.details["judged"]),

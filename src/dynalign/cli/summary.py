@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
 from dynalign.cli.progress import reporter
 from dynalign.cli.save import save_all
-from dynalign.identity import locate, rebuild
+from dynalign.identity import locate_stored, rebuild
+from dynalign.metrics import Metric
+from dynalign.models import SequenceModel
+from dynalign.perturbations import Perturbation
 from dynalign.report import Failure, Problem, attempt, first_of_groups, print_summary, sweep_figures, write_report
-from dynalign.results import NUMBERS, Sweep, labelled
+from dynalign.representations import Representation
+from dynalign.results import NUMBERS, Result, Sweep, labelled
 from dynalign.store import Run, RunStore
 from dynalign.studies import Trained, Trajectories, compare_trained, trajectories
 from dynalign.tables import read_table, write_table
+from dynalign.tasks import Task
 
 _SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
@@ -94,9 +101,9 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
             Trained(
                 name,
                 opened[name],
-                rebuild(result.details["representation"]),
-                [rebuild(metric) for metric in result.details["metrics"]],
-                tuple(locate(target) for target in result.details["classes"]),
+                rebuild(result.details["representation"], Representation),
+                [rebuild(metric, Metric) for metric in result.details["metrics"]],
+                _classes(result),
                 int(result.details.get("floor_splits", 0)),  # which older results do not say
             )
         )
@@ -108,7 +115,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
     for reason in sorted(
         {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
     ):
-        console.print(f"[yellow]No distance[/] by {reason}", soft_wrap=True)
+        console.print(f"[yellow]No distance[/] by {escape(reason)}", soft_wrap=True)
     parts = [
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
@@ -134,6 +141,15 @@ def to_master(runs: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, float]:
     return {f"to_master/{metric}/{curriculum}": float(mean) for (metric, curriculum), mean in means.items()}
 
 
+def _trajectories(result: Result, run: Run) -> Trajectories:
+    return trajectories(run, rebuild(result.details["representation"], Representation), classes=_classes(result))
+
+
+def _classes(result: Result) -> tuple[type, ...]:
+    """Return what a result says that its network is made of."""
+    return tuple(locate_stored(str(name), Task, SequenceModel, Perturbation) for name in result.details["classes"])
+
+
 def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tuple[dict[str, Trajectories], list[str]]:
     """Return where the states of some networks go, the first of every group first, and what went wrong."""
     by_name = {sweep.name_of(result): result for result in sweep.finished}
@@ -141,12 +157,8 @@ def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tupl
     found: dict[str, Trajectories] = {}
     problems = []
     for name in chosen:
-        details = by_name[name].details
-        classes = tuple(locate(target) for target in details["classes"])
-        made = attempt(
-            f"The states of {name}",
-            lambda: trajectories(opened[name], rebuild(details["representation"]), classes=classes),  # noqa: B023
-        )
+        result = by_name[name]
+        made = attempt(f"The states of {name}", partial(_trajectories, result, opened[name]))
         if isinstance(made, Problem):
             problems.append(made.text)
         else:

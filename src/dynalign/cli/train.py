@@ -21,9 +21,11 @@ from dynalign.identity import key_of
 from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance, Driven
 from dynalign.networks import States
+from dynalign.redaction import redacted, redacted_data
 from dynalign.results import BASE_FACTORS, FAILED, Result, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
+from dynalign.studies.measuring import seen_key
 from dynalign.tables import write_table
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
                 loggers=logged.lightning,
             )
             bar.done(run, status)
+        # A training that was killed while it was measured in another way was not measured in this one.
+        seen = callback is not None and status != "from store" and _saw(callback, run)
         numbers = measure_over_learning(
             run,
             job.metrics,
@@ -75,12 +79,12 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             representation=job.representation,
             store=job.store,
             every=job.every,
-            known=_recorded(callback) if callback is not None and status != "from store" else None,
+            known=_recorded(callback) if seen and callback is not None else None,
             floor_splits=job.floor_splits,
-            known_floors=_floors(callback) if callback is not None and status != "from store" else None,
+            known_floors=_floors(callback) if seen and callback is not None else None,
             classes=job.classes,
         )
-        _log(run, job, numbers, logged, stored=status == "from store")
+        _log(run, job, numbers, logged, stored=status == "from store", seen=seen)
         factors = {name: job.factors.all[name] for name in dict.fromkeys([*BASE_FACTORS, *job.factors.told])}
         write_table(labelled(numbers, result.name, factors), result.folder, "dissimilarities")
         last = run.history.iloc[-1]
@@ -110,7 +114,7 @@ def _info(job: Job, result: Result, settings: Any) -> RunInfo:
         group=shared.name,
         job_type="train",
         tags=[str(factors[name]) for name in ("model", "task", "curriculum")] + [f"noise-{factors['perturbation']}"],
-        config={**flat, "key": job.spec.key, "config": job.plain},
+        config=redacted_data({**flat, "key": job.spec.key, "config": job.plain}),
         folder=result.folder,
         shared=shared,
         alone=not sweeping(settings),
@@ -131,7 +135,7 @@ def _log_failed(config: DictConfig, settings: Any, result: Result, reason: str) 
             group=shared.name,
             job_type="train",
             tags=["failed"],
-            config={**flat, "config": plain},
+            config=redacted_data({**flat, "config": plain}),
             folder=result.folder,
             shared=shared,
         )
@@ -140,11 +144,11 @@ def _log_failed(config: DictConfig, settings: Any, result: Result, reason: str) 
         return
     logged = LoggedRuns(loggers, info)
     note_places(result.folder, info.name, logged.places)
-    logged.finish({"final/status": FAILED, "final/reason": reason}, failed=True)
+    logged.finish({"final/status": FAILED, "final/reason": redacted(reason)}, failed=True)
 
 
 def _said(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _callback(job: Job) -> DissimilarityCallback:
@@ -175,8 +179,14 @@ def _callback(job: Job) -> DissimilarityCallback:
         basis=see.basis,
         floor_splits=job.floor_splits,
         every_n_epochs=job.every,
+        about=seen_key(see, job.metrics),
     )
     return callback
+
+
+def _saw(callback: DissimilarityCallback, run: Run) -> bool:
+    """Whether a callback saw a run to its end."""
+    return any(record.epoch == run.epochs[-1] for record in callback.records)
 
 
 def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]:
@@ -195,10 +205,10 @@ def _floors(callback: DissimilarityCallback) -> dict[str, dict[Any, Distance]]:
     }
 
 
-def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, stored: bool) -> None:
+def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, stored: bool, seen: bool) -> None:
     """Log what the loggers have not been given while the network trained, as it would have been."""
     keys = {label: f"dissimilarity/{name}" for label, name in training.log_names(job.metrics).items()}
-    late = job.reference == "final" or not job.watched  # known only at the end
+    late = job.reference == "final" or not seen  # known only at the end
     if not (stored or late):
         return
     known = numbers.dropna(subset=["dissimilarity"])
