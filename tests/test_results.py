@@ -261,6 +261,8 @@ def test_what_became_of_a_job_that_could_not_say_so(tmp_path: Path) -> None:
     results = Sweep.load(tmp_path).results
     assert [result.status for result in results] == ["trained", KILLED, MISSING]
     assert [result.reason for result in results] == ["", *["Its node is gone."] * 2]
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", None])
 def test_a_job_whose_table_is_damaged_has_failed_alone(tmp_path: Path, content: bytes | None) -> None:
     run_sweep(tmp_path, ["0", "1"])

@@ -38,7 +38,13 @@ FLOORS = {
     "cli": 7,
     "__main__": 8,
 }
-OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
+OUTSIDE = {
+    "hydra": "cli",
+    "omegaconf": "cli",
+    "wandb": "loggers",
+    "wandb_workspaces": "loggers",
+    "pytorch_lightning": "training",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ _COMMANDS = {
     "testcase": "put metrics to test cases whose answers are known",
     "study": "compare groups of networks, and judge published claims",
     "figures": "write every figure of a folder of results for papers, as SVG and PDF",
+    "dashboard": "make a Weights & Biases workspace of what was logged",
 }
 _HELP = "\n".join(
     [

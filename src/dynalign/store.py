@@ -148,6 +148,15 @@ class Run:
         """The checkpoints, from the untrained network (0) to the last."""
         return [int(epoch) for epoch in self.history["epoch"]]
 
+    def files(self) -> dict[str, Path]:
+        """Return the files of the run and of those before it, by their paths within a store."""
+        mine = {
+            f"{self.key}/{path.relative_to(self.folder).as_posix()}": path
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
+        return mine if self.before is None else {**self.before.files(), **mine}
+
     def weights(self, epoch: int) -> Weights:
         """Return the model's weights at a checkpoint, by name.
 

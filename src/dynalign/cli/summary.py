@@ -64,7 +64,8 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
             sweep,
             tables={"runs": runs, "dissimilarities": table},
             figures=figures,
-            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
+            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()} | to_master(runs, pairs),
+            files={"report.html": report.path, "dissimilarities.csv": paths["csv"]},
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
     return problems
@@ -119,6 +120,25 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def to_master(runs: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, float]:
+    """Return how far curricula are from the curriculum ``master``, over seeds, where a sweep has it among others.
+
+    Only networks of one model, task and noise are compared, and none with itself.
+    """
+    alike = [name for name in ("model", "task", "noise", "perturbation") if name in runs]
+    if "curriculum" not in runs or not {"master"} < set(runs["curriculum"]):
+        return {}
+    about = runs.drop_duplicates("run").set_index("run")[["curriculum", *alike]]
+    apart = pairs[pairs["run"] != pairs["reference"]][["run", "reference", "metric", "dissimilarity"]]
+    both = pd.concat([apart, apart.rename(columns={"run": "reference", "reference": "run"})], ignore_index=True)
+    both = both.drop_duplicates(["run", "reference", "metric"])
+    joined = both.join(about, on="run").join(about, on="reference", rsuffix="_reference")
+    same = (joined[alike].to_numpy() == joined[[f"{name}_reference" for name in alike]].to_numpy()).all(axis=1)
+    chosen = joined[same & (joined["curriculum_reference"] == "master")].dropna(subset=["dissimilarity"])
+    means = chosen.groupby(["metric", "curriculum"])["dissimilarity"].mean()
+    return {f"to_master/{metric}/{curriculum}": float(mean) for (metric, curriculum), mean in means.items()}
 
 
 def _trajectories(result: Result, run: Run) -> Trajectories:
