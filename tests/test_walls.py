@@ -19,6 +19,7 @@ FLOORS = {
     "attractors": 1,
     "statistics": 1,
     "processes": 1,
+    "measurements": 1,
     "metrics": 2,
     "inference": 2,
     "store": 2,

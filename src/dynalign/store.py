@@ -23,6 +23,7 @@ from filelock import FileLock
 
 from dynalign.errors import DamagedError, DynalignError
 from dynalign.identity import KEY_LENGTH, key_of
+from dynalign.measurements import Numbers, read_group, write_segment
 
 Weights = dict[str, torch.Tensor]
 
@@ -138,7 +139,7 @@ class RunStore:
             raise DynalignError(f"The store {root} cannot be made: {error.strerror}; choose another folder.") from error
         if not os.access(root, os.W_OK):
             raise DynalignError(f"The store {root} cannot be written to; choose another folder.")
-        self._measurements: dict[str, dict[str, tuple[float, float]]] = {}
+        self._measurements: dict[str, Numbers] = {}
 
     def find(self, key: str) -> Path | None:
         """Return the folder of the finished run with this key, if there is one."""
@@ -198,7 +199,7 @@ class RunStore:
             yield partial
             partial.rename(self.root / key)
 
-    def measured(self, group: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def measured(self, group: Mapping[str, Any]) -> Numbers:
         """Return what is known of a group of measurements: (dissimilarity, seconds) by key.
 
         Parameters
@@ -208,43 +209,29 @@ class RunStore:
         """
         name = key_of(group)
         if name not in self._measurements:
-            found: dict[str, tuple[float, float]] = {}
-            for path in (self.root / "measurements" / name).glob("*.jsonl"):
-                found |= _read_measurements(path)
-            self._measurements[name] = found
+            self._measurements[name] = read_group(self.root / "measurements" / name)
         return self._measurements[name]
 
     def add_measured(self, group: Mapping[str, Any], values: Mapping[str, tuple[float, float]]) -> None:
         """Keep measurements of a group; numbers only, since a failure may not happen again.
 
         They are written as one new file, so that processes that measure at the same time do not wait for each other.
+
+        Raises
+        ------
+        DynalignError
+            If the file cannot be written.
         """
         numbers = {key: value for key, value in values.items() if math.isfinite(value[0])}
         known = self.measured(group)
         new = {key: value for key, value in numbers.items() if key not in known}
         if new:
-            rows = [json.dumps({"key": key, "dissimilarity": d, "seconds": s}) for key, (d, s) in new.items()]
-            path = self.root / "measurements" / key_of(group) / f"{key_of({'rows': rows})}.jsonl"
-            write_atomically(path, lambda target: target.write_text("\n".join(rows) + "\n", encoding="utf-8"))
+            write_segment(self.root / "measurements" / key_of(group), new, write_atomically)
             known |= new
 
     def file(self, name: Mapping[str, Any]) -> Path:
         """Return the JSON file of a result that ``name`` determines, whether it exists or not."""
         return self.root / "measurements" / f"{key_of(name)}.json"
-
-
-def _read_measurements(path: Path) -> dict[str, tuple[float, float]]:
-    """Return the measurements in a file; a line that is damaged counts as not measured."""
-    found = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-            value = (float(row["dissimilarity"]), float(row["seconds"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-        if math.isfinite(value[0]):
-            found[str(row["key"])] = value
-    return found
 
 
 def _damaged(path: Path, why: object) -> DamagedError:

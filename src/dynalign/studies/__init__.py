@@ -3,9 +3,8 @@
 from dynalign.studies.after_learning import AfterLearning
 from dynalign.studies.attractors import CLAIMS, Attractors
 from dynalign.studies.base import Claim, Evidence, Marks, Study
-from dynalign.studies.blocks import Column
 from dynalign.studies.checkpoints import checkpoints, measure_over_learning
-from dynalign.studies.comparing import CONTROLS, Pair, compare
+from dynalign.studies.comparing import CONTROLS, Column, Pair, compare
 from dynalign.studies.judging import accuracies, as_plain, judge_attractors, judge_studies
 from dynalign.studies.mamba import Mamba
 from dynalign.studies.measuring import Seen, measure_seen

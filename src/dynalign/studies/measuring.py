@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from dynalign.identity import code_key, describe, key_of, target_of
+from dynalign.identity import code_key, describe, key_of, key_of_text, target_of, text_of
 from dynalign.metrics import Distance, Metric
 from dynalign.representations import Representation, System, measure_floor, measure_reduced
 from dynalign.store import Run, RunStore
@@ -142,5 +142,5 @@ def _group(metric: Metric) -> dict[str, Any]:
 
 
 def _keys(seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]]) -> list[str]:
-    identities = {name: each.identity for name, each in seen.items()}
-    return [key_of({"first": identities[a], "second": identities[b]}) for a, b in pairs]
+    identities = {name: text_of(each.identity) for name, each in seen.items()}  # once, for pairs are many
+    return [key_of_text(f'{{"first": {identities[a]}, "second": {identities[b]}}}') for a, b in pairs]
