@@ -27,6 +27,7 @@ FLOORS = {
     "dynamics": 3,
     "representations": 3,
     "results": 3,
+    "inventory": 3,
     "tables": 3,
     "training": 4,
     "loggers": 4,

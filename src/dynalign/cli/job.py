@@ -24,7 +24,7 @@ from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
 from dynalign.training import FLOOR_SPLITS, REFERENCES, Curriculum, RunSpec, plain_phases
 
-NAMELESS = ("metric", "logger", "store", "objective", "hydra")
+NAMELESS = ("metric", "logger", "store", "objective", "dry_run", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
 _OBSERVER = "dissimilarity"
 _GIVEN = {"seed", "n_inputs", "n_actions"}  # what every model is told by its run
@@ -78,7 +78,7 @@ class Job:
         }
 
 
-def build_job(config: DictConfig, settings: Any) -> Job:
+def build_job(config: DictConfig, settings: Any, store: RunStore | None = None) -> Job:
     """Build everything a job needs; nothing has trained when it returns.
 
     Parameters
@@ -87,6 +87,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         As composed.
     settings : DictConfig
         Hydra's own config of the job.
+    store : RunStore, optional
+        Instead of the one that the config names.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     metrics = build_metrics(plain.get("metric") or {})
     spec = spec_of(plain, perturbation, aliases, config.model)
     representation = _representation(plain["representation"], perturbation, metrics, spec.network, aliases)
-    store = store_of(plain, settings)
+    store = store_of(plain, settings) if store is None else store
     reference = _reference(str(plain["reference"]), store)
     plain["reference"] = reference.key if isinstance(reference, Run) else reference
     return Job(

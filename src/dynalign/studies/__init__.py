@@ -10,6 +10,7 @@ from dynalign.studies.mamba import Mamba
 from dynalign.studies.measuring import Seen, measure_seen
 from dynalign.studies.over_learning import OverLearning
 from dynalign.studies.pairwise import Trained, comparable, compare_trained
+from dynalign.studies.planning import Planned, plan_learning, plan_pairs
 from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
 from dynalign.studies.rnn_vs_mamba import RnnVsMamba
@@ -33,6 +34,7 @@ __all__ = [
     "Member",
     "OverLearning",
     "Pair",
+    "Planned",
     "Population",
     "PublishedRepresentation",
     "RnnVsMamba",
@@ -54,4 +56,6 @@ __all__ = [
     "judge_studies",
     "measure_over_learning",
     "measure_seen",
+    "plan_learning",
+    "plan_pairs",
 ]

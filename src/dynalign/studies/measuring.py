@@ -137,6 +137,17 @@ def stored_seen(
     return [Distance(*stored[key]) for key in keys] if stored.keys() >= set(keys) else None
 
 
+def count_stored(metric: Metric, seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]], store: RunStore) -> int:
+    """Return of how many pairs the store knows the dissimilarity."""
+    stored = store.measured(_group(metric))
+    return sum(key in stored for key in _keys(seen, pairs))
+
+
+def measured_before(metric: Metric, store: RunStore) -> list[float]:
+    """Return the seconds that everything took which this metric has measured in the store."""
+    return [seconds for _, seconds in store.measured(_group(metric)).values()]
+
+
 def _group(metric: Metric) -> dict[str, Any]:
     return {"metric": describe(metric, metric.settings), "code": code_key(metric, rooms=_ROOMS)}
 
