@@ -154,6 +154,8 @@ class RunStore:
         DynalignError
             If no run's key, or more than one, starts so, or if the run's files cannot be read.
         """
+        if len(prefix) == KEY_LENGTH and self.find(prefix) is not None:  # a whole key, of a store of thousands
+            return self._read(self.root / prefix)
         finished = sorted(f for f in self.root.iterdir() if len(f.name) == KEY_LENGTH and f.is_dir())
         found = [folder for folder in finished if prefix and folder.name.startswith(prefix)]
         if len(found) != 1:

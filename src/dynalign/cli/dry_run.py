@@ -99,7 +99,7 @@ def _tell_cost(say: Any, plan: _Plan, past: Sequence[Past], wanted: Sequence[Pla
     """Say how long everything takes, one after the other, and how much of the disk, and what that is from."""
     costs = [estimate(spec.config, past) for spec in [*plan.begun.values(), *plan.missing.values()]]
     seconds = space = 0.0
-    known = True
+    known, nothing = True, True
     for source, group in groupby(sorted(costs, key=_source), key=_source):
         some = [cost for cost in group if cost is not None]
         if not source:
@@ -107,6 +107,7 @@ def _tell_cost(say: Any, plan: _Plan, past: Sequence[Past], wanted: Sequence[Pla
             say("training", f"{counted(unlike, 'run')}: unknown: no run like it yet")
             known = False
             continue
+        nothing = False
         seconds += sum(cost.seconds for cost in some)
         space += sum(cost.bytes for cost in some)
         took = duration(sum(cost.seconds for cost in some))
@@ -119,12 +120,14 @@ def _tell_cost(say: Any, plan: _Plan, past: Sequence[Past], wanted: Sequence[Pla
             say("measuring", f"{each.metric}: {each.missing:,} numbers: unknown: it has measured nothing here yet")
             known = False
         else:
+            nothing = False
             seconds += each.each * each.missing
             took = f"about {duration(each.each * each.missing)}, at {duration(each.each)} each in this store"
             say("measuring", f"{each.metric}: {each.missing:,} numbers: {took}")
     least = "" if known else "at least "
-    say("time", f"{least}{duration(seconds)} of one processor")
-    say("disk", f"{least}{size(space)}")
+    unknown = nothing and not known
+    say("time", "unknown" if unknown else f"{least}{duration(seconds)} of one processor")
+    say("disk", "unknown" if unknown else f"{least}{size(space)}")
 
 
 def _source(cost: Estimate | None) -> str:

@@ -24,7 +24,7 @@ from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
 from dynalign.training import FLOOR_SPLITS, REFERENCES, Curriculum, RunSpec, plain_phases
 
-NAMELESS = ("metric", "logger", "store", "objective", "dry_run", "hydra")
+NAMELESS = ("metric", "logger", "store", "objective", "pairs", "dry_run", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
 _OBSERVER = "dissimilarity"
 _GIVEN = {"seed", "n_inputs", "n_actions"}  # what every model is told by its run
@@ -75,6 +75,7 @@ class Job:
             "metrics": [describe(metric, metric.settings) for metric in self.metrics],
             "classes": [target_of(kind) for kind in self.classes],
             "floor_splits": self.floor_splits,
+            "pairs": self.plain.get("pairs", True),
         }
 
 
@@ -177,7 +178,7 @@ def check_top(config: DictConfig) -> dict[str, Any]:
         Naming the value and what would be right.
     """
     numbers: dict[str, Any] = {"seed": _seed(config.seed)} if "seed" in config else {}
-    if not isinstance(config.store, str) or not config.store.strip():
+    if "store" in config and not (isinstance(config.store, str) and config.store.strip()):
         raise DynalignError("store must be a folder, such as store=multirun/store.")
     if "noise" in config:
         noise = check_value("noise", config.noise, float, "the command line")
@@ -188,6 +189,8 @@ def check_top(config: DictConfig) -> dict[str, Any]:
         numbers["limit"] = check_value("limit", config.limit, float, "the command line")
         if not numbers["limit"] > 0:
             raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
+    if "pairs" in config:
+        numbers["pairs"] = check_value("pairs", config.pairs, bool, "the command line")
     if "reference" in config and not isinstance(config.reference, str | int):
         raise DynalignError("reference must be initial, previous, final, or the key of a run in the store.")
     return numbers

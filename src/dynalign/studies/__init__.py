@@ -3,13 +3,14 @@
 from dynalign.studies.after_learning import AfterLearning
 from dynalign.studies.attractors import CLAIMS, Attractors
 from dynalign.studies.base import Claim, Evidence, Marks, Study
+from dynalign.studies.blocks import measure_blocks
 from dynalign.studies.checkpoints import checkpoints, measure_over_learning
 from dynalign.studies.comparing import CONTROLS, Column, Pair, compare
 from dynalign.studies.judging import accuracies, as_plain, judge_attractors, judge_studies
 from dynalign.studies.mamba import Mamba
 from dynalign.studies.measuring import Seen, measure_seen
 from dynalign.studies.over_learning import OverLearning
-from dynalign.studies.pairwise import Trained, comparable, compare_trained
+from dynalign.studies.pairwise import Trained, blocks_of_trained, comparable, compare_trained
 from dynalign.studies.planning import Planned, plan_learning, plan_pairs
 from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
@@ -47,6 +48,7 @@ __all__ = [
     "WithinLearning",
     "accuracies",
     "as_plain",
+    "blocks_of_trained",
     "checkpoints",
     "comparable",
     "compare",
@@ -54,6 +56,7 @@ __all__ = [
     "fixed_point_table",
     "judge_attractors",
     "judge_studies",
+    "measure_blocks",
     "measure_over_learning",
     "measure_seen",
     "plan_learning",
