@@ -137,8 +137,8 @@ def slope(sizes: Sequence[float], values: Sequence[float]) -> tuple[float, float
 
 
 AXES: dict[str, tuple[Callable[..., list[Point]], tuple[int, ...]]] = {
-    "networks": (by_networks, (4, 8, 16, 32, 64)),
-    "checkpoints": (by_checkpoints, (2, 4, 8, 16, 32)),
+    "networks": (by_networks, (4, 8, 16, 32)),
+    "checkpoints": (by_checkpoints, (2, 4, 8, 16)),
     "units": (by_units, (16, 32, 64, 128, 256)),
     "trials": (by_trials, (25, 50, 100, 200, 400)),
 }
