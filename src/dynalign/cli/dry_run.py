@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -18,10 +18,10 @@ from rich.markup import escape
 from dynalign.cli.check import Typed
 from dynalign.cli.job import Job, build_job
 from dynalign.errors import DynalignError
-from dynalign.inventory import Estimate, Past, estimate, past_runs
+from dynalign.inventory import Estimate, estimate, past_runs
 from dynalign.report import counted, duration, size
 from dynalign.store import Run, RunStore
-from dynalign.studies import Planned, Trained, plan_learning, plan_pairs
+from dynalign.studies import Planned, Trained, plan_learning, plan_pairs, seconds_each
 from dynalign.training import RunSpec
 
 _BYTES = 24  # of a measurement in the store
@@ -88,15 +88,19 @@ def _tell(jobs: Sequence[Job], console: Console, *, sweeping: bool) -> None:
         f"{len(plan.finished):,} in the store, {len(plan.begun):,} begun, {len(plan.missing):,} to be trained",
     )
     for each in plan.learning:
-        say("numbers", f"{each.metric}, of checkpoints of stored runs: {each.known:,} known, {each.missing:,} missing")
+        say(
+            "numbers",
+            f"{each.metric.label}, of checkpoints of stored runs: {each.known:,} known, {each.missing:,} missing",
+        )
     for each in plan.pairs if sweeping else ():
-        say("pairs", f"{each.metric}: {each.wanted:,} (each with itself included), {each.known:,} known")
+        say("pairs", f"{each.metric.label}: {each.wanted:,} (each with itself included), {each.known:,} known")
     wanted = [*plan.learning, *(plan.pairs if sweeping else ())]
-    _tell_cost(say, plan, past_runs(store.root), wanted)
+    _tell_cost(say, plan, wanted, store)
 
 
-def _tell_cost(say: Any, plan: _Plan, past: Sequence[Past], wanted: Sequence[Planned]) -> None:
+def _tell_cost(say: Callable[[str, str], None], plan: _Plan, wanted: Sequence[Planned], store: RunStore) -> None:
     """Say how long everything takes, one after the other, and how much of the disk, and what that is from."""
+    past = past_runs(store.root)
     costs = [estimate(spec.config, past) for spec in [*plan.begun.values(), *plan.missing.values()]]
     seconds = space = 0.0
     known, nothing = True, True
@@ -116,14 +120,17 @@ def _tell_cost(say: Any, plan: _Plan, past: Sequence[Past], wanted: Sequence[Pla
         if not each.missing:
             continue
         space += _BYTES * each.missing
-        if each.each is None:
-            say("measuring", f"{each.metric}: {each.missing:,} numbers: unknown: it has measured nothing here yet")
+        seconds_of_one = seconds_each(each.metric, store)
+        if seconds_of_one is None:
+            say(
+                "measuring", f"{each.metric.label}: {each.missing:,} numbers: unknown: it has measured nothing here yet"
+            )
             known = False
         else:
             nothing = False
-            seconds += each.each * each.missing
-            took = f"about {duration(each.each * each.missing)}, at {duration(each.each)} each in this store"
-            say("measuring", f"{each.metric}: {each.missing:,} numbers: {took}")
+            seconds += seconds_of_one * each.missing
+            took = f"about {duration(seconds_of_one * each.missing)}, at {duration(seconds_of_one)} each in this store"
+            say("measuring", f"{each.metric.label}: {each.missing:,} numbers: {took}")
     least = "" if known else "at least "
     unknown = nothing and not known
     say("time", "unknown" if unknown else f"{least}{duration(seconds)} of one processor")
@@ -187,8 +194,8 @@ def _summed(plans: Iterable[Planned]) -> list[Planned]:
     """Return one plan for each metric."""
     found: dict[str, Planned] = {}
     for each in plans:
-        known = found.get(each.metric)
-        found[each.metric] = (
+        known = found.get(each.metric.label)
+        found[each.metric.label] = (
             each if known is None else known._replace(wanted=known.wanted + each.wanted, known=known.known + each.known)
         )
     return list(found.values())

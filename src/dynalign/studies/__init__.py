@@ -11,7 +11,7 @@ from dynalign.studies.mamba import Mamba
 from dynalign.studies.measuring import Seen, measure_seen
 from dynalign.studies.over_learning import OverLearning
 from dynalign.studies.pairwise import Trained, blocks_of_trained, comparable, compare_trained
-from dynalign.studies.planning import Planned, plan_learning, plan_pairs
+from dynalign.studies.planning import Planned, plan_learning, plan_pairs, seconds_each
 from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
 from dynalign.studies.rnn_vs_mamba import RnnVsMamba
@@ -61,4 +61,5 @@ __all__ = [
     "measure_seen",
     "plan_learning",
     "plan_pairs",
+    "seconds_each",
 ]

@@ -20,18 +20,14 @@ class Planned(NamedTuple):
 
     Attributes
     ----------
-    metric : str
-        Its label.
+    metric : Metric
     wanted, known : int
         How many there are, and how many the store has.
-    each : float, optional
-        What one takes, in seconds; None where the metric has measured nothing yet.
     """
 
-    metric: str
+    metric: Metric
     wanted: int
     known: int
-    each: float | None
 
     @property
     def missing(self) -> int:
@@ -57,7 +53,7 @@ def plan_pairs(networks: Iterable[Trained], finished: Collection[str], store: Ru
             if each.run.key in finished
         }
         known = count_stored(metric, seen, list(combinations_with_replacement(seen, 2)), store)
-        plans.append(_planned(metric, len(members) * (len(members) + 1) // 2, known, store))
+        plans.append(Planned(metric, len(members) * (len(members) + 1) // 2, known))
     return plans
 
 
@@ -77,9 +73,10 @@ def plan_learning(
     if isinstance(reference, Run):
         seen["elsewhere"] = Seen(reference, reference.epochs[-1], representation, tuple(classes))  # type: ignore[index]
     pairs = learning_pairs(epochs, reference)
-    return [_planned(metric, len(pairs), count_stored(metric, seen, pairs, store), store) for metric in metrics]
+    return [Planned(metric, len(pairs), count_stored(metric, seen, pairs, store)) for metric in metrics]
 
 
-def _planned(metric: Metric, wanted: int, known: int, store: RunStore) -> Planned:
+def seconds_each(metric: Metric, store: RunStore) -> float | None:
+    """Return what a number of this metric has taken in the store on average; None where there is none."""
     seconds = measured_before(metric, store)
-    return Planned(metric.label, wanted, known, fmean(seconds) if seconds else None)
+    return fmean(seconds) if seconds else None
