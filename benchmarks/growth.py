@@ -20,6 +20,7 @@ import numpy as np
 import scipy.stats
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from dynalign.identity import key_of, target_of
 from dynalign.inventory import size_of
@@ -137,8 +138,8 @@ def slope(sizes: Sequence[float], values: Sequence[float]) -> tuple[float, float
 
 
 AXES: dict[str, tuple[Callable[..., list[Point]], tuple[int, ...]]] = {
-    "networks": (by_networks, (4, 8, 16, 32)),
-    "checkpoints": (by_checkpoints, (2, 4, 8, 16)),
+    "networks": (by_networks, (4, 8, 16, 32, 64)),
+    "checkpoints": (by_checkpoints, (2, 4, 8, 16, 32)),
     "units": (by_units, (16, 32, 64, 128, 256)),
     "trials": (by_trials, (25, 50, 100, 200, 400)),
 }
@@ -181,10 +182,12 @@ def draw(axes: Axes, sizes: Sequence[int], values: Sequence[float], color: str) 
     ends = np.array([min(sizes), max(sizes)], dtype=float)
     axes.plot(ends, middle[1] * (ends / middle[0]) ** found, color=color, linewidth=1.2)
     axes.plot(sizes, values, "o", color=color, markersize=4, alpha=0.6, markeredgewidth=0)
-    axes.set(xscale="log", yscale="log", title=f"slope {found:.2f} ± {half:.2f}")
+    axes.set(xscale="log", yscale="log", title=f"slope {round(found, 2) + 0.0:.2f} ± {half:.2f}")
     axes.title.set_fontsize(9)
     ticks = sorted(set(sizes))
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     if max(values) < 1.3 * min(values):
         axes.set_ylim(min(values) / 2, max(values) * 2)
