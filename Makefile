@@ -7,7 +7,7 @@ READY_TEST := $(VENV)/.ready-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper test types tests format clean-store clean
+.PHONY: help setup sweep train testcase leaderboard paper figures test types tests format clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -30,6 +30,9 @@ leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, 
 paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.md written anew; SCALE=full is for a cluster
 	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
 	$(BIN)/python benchmarks/publish.py --claims multirun/paper
+
+figures: $(READY) ## every figure of the newest results as SVG and PDF, for papers; FOLDER="..." names other results
+	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .

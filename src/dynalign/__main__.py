@@ -14,6 +14,7 @@ _COMMANDS = {
     "study": "compare groups of networks, and judge published claims",
     "pairs": "compare the networks of a sweep, or some of its pairs",
     "clean-store": "show what a store holds, ask, and delete it",
+    "figures": "write every figure of a folder of results for papers, as SVG and PDF",
 }
 _HELP = "\n".join(
     [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
@@ -14,11 +16,13 @@ from dynalign.cli.meta import meta
 from dynalign.cli.progress import reporter
 from dynalign.cli.save import save_all
 from dynalign.identity import locate, rebuild
-from dynalign.report import Failure, print_summary, sweep_figures, write_report
+from dynalign.report import Failure, Problem, attempt, first_of_groups, print_summary, sweep_figures, write_report
 from dynalign.results import NUMBERS, Sweep, labelled
 from dynalign.store import Run, RunStore
-from dynalign.studies import Trained, compare_trained
-from dynalign.tables import write_table
+from dynalign.studies import Trained, Trajectories, compare_trained, trajectories
+from dynalign.tables import read_table, write_table
+
+_SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
 
 def summarise(sweep: Sweep, console: Console, *, left: bool = True) -> list[str]:
@@ -40,8 +44,12 @@ def summarise(sweep: Sweep, console: Console, *, left: bool = True) -> list[str]
     shown: dict[str, Any] = {"table": table, "runs": runs, "factors": sweep.factors, "metrics": sweep.metrics}
     histories = {name: run.history for name, run in opened.items()}
     figures, problems = save_all(sweep_figures(histories=histories, **shown), sweep.folder)
+    states, lost = _states(sweep, opened, runs)
+    problems += lost
     report = write_report(
         sweep.folder / "report.html",
+        states=states,
+        links={"all numbers, as CSV": paths["csv"], "all numbers, as Parquet": paths["parquet"], **_stores(sweep)},
         histories=histories,
         failures=failures,
         meta=meta(),
@@ -62,6 +70,21 @@ def summarise(sweep: Sweep, console: Console, *, left: bool = True) -> list[str]
     if later:
         console.print(f"pairs  dynalign pairs sweep={sweep.folder}", markup=False, soft_wrap=True)
     return problems
+
+
+def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
+    """Return the figures of a sweep that has ended, from what it left in its folder.
+
+    Raises
+    ------
+    DynalignError
+        If its table is not there.
+    """
+    table = read_table(sweep.folder, "dissimilarities")
+    histories = {name: run.history for name, run in open_runs(sweep).items()}
+    return sweep_figures(
+        table=table, runs=sweep.runs(), histories=histories, metrics=sweep.metrics, factors=sweep.factors
+    )
 
 
 def open_runs(sweep: Sweep) -> dict[str, Run]:
@@ -109,6 +132,35 @@ def trained(sweep: Sweep, opened: Mapping[str, Run]) -> list[Trained]:
         )
         for result in sweep.finished
     ]
+
+
+def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tuple[dict[str, Trajectories], list[str]]:
+    """Return where the states of some networks go, the first of every group first, and what went wrong."""
+    by_name = {sweep.name_of(result): result for result in sweep.finished}
+    chosen = first_of_groups(runs, sweep.factors, _SHOWN)
+    found: dict[str, Trajectories] = {}
+    problems = []
+    for name in chosen:
+        details = by_name[name].details
+        classes = tuple(locate(target) for target in details["classes"])
+        made = attempt(
+            f"The states of {name}",
+            lambda: trajectories(opened[name], rebuild(details["representation"]), classes=classes),  # noqa: B023
+        )
+        if isinstance(made, Problem):
+            problems.append(made.text)
+        else:
+            found[name] = made
+    return found, problems
+
+
+def _stores(sweep: Sweep) -> dict[str, Path]:
+    """Return the folders of the stores that the runs lie in, by what they are."""
+    stores = sorted({str(result.details["store"]) for result in sweep.finished})
+    return {
+        f"the networks, by their keys{f' ({place})' if place > 1 else ''}": Path(store)
+        for place, store in enumerate(stores, 1)
+    }
 
 
 def _with_own_distances(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,10 @@
 """What a person looks at: figures, the HTML report, the terminal's last screen, the leaderboard."""
 
 from dynalign.report.leaderboard.figures import (
+    Curves,
     curves,
     curves_figure,
+    gallery_figure,
     leaderboard_figures,
     matrices_figure,
     metric_styles,
@@ -15,7 +17,7 @@ from dynalign.report.leaderboard.texts import answers
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.matrix import matrix_figure
 from dynalign.report.parts.numbers import counted, duration, size
-from dynalign.report.parts.problems import Problem, Written
+from dynalign.report.parts.problems import Problem, Written, attempt
 from dynalign.report.study.figures import study_figures
 from dynalign.report.study.markdown import claims_markdown, claims_table
 from dynalign.report.study.page import write_studies
@@ -23,17 +25,20 @@ from dynalign.report.study.results import Studied
 from dynalign.report.study.terminal import print_studies
 from dynalign.report.sweep.factors import run_styles
 from dynalign.report.sweep.figures import history_figure, learning_figure, sweep_figures
+from dynalign.report.sweep.groups import first_of_groups
 from dynalign.report.sweep.map import classical_mds, embedding_figure
 from dynalign.report.sweep.page import write_report
 from dynalign.report.sweep.table import pairwise_matrix
 from dynalign.report.sweep.terminal import print_summary
 
 __all__ = [
+    "Curves",
     "Failure",
     "Problem",
     "Studied",
     "Written",
     "answers",
+    "attempt",
     "claims_markdown",
     "claims_table",
     "classical_mds",
@@ -42,6 +47,8 @@ __all__ = [
     "curves_figure",
     "duration",
     "embedding_figure",
+    "first_of_groups",
+    "gallery_figure",
     "headline_table",
     "history_figure",
     "leaderboard_figures",

@@ -15,6 +15,7 @@ from dynalign.studies.planning import Planned, plan_learning, plan_pairs, second
 from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
 from dynalign.studies.rnn_vs_mamba import RnnVsMamba
+from dynalign.studies.trajectories import ExampleTrial, Trajectories, trajectories
 from dynalign.studies.truth import JacobianSpectrum, SpectralDistance, fixed_point_table
 from dynalign.studies.verdict import Rule
 from dynalign.studies.within_learning import WithinLearning
@@ -28,6 +29,7 @@ __all__ = [
     "Claim",
     "Column",
     "Evidence",
+    "ExampleTrial",
     "JacobianSpectrum",
     "Look",
     "Mamba",
@@ -45,6 +47,7 @@ __all__ = [
     "SpectralDistance",
     "Study",
     "Trained",
+    "Trajectories",
     "WithinLearning",
     "accuracies",
     "as_plain",
@@ -62,4 +65,5 @@ __all__ = [
     "plan_learning",
     "plan_pairs",
     "seconds_each",
+    "trajectories",
 ]
