@@ -133,6 +133,8 @@ def timed(work: Callable[[], object]) -> float:
 
 def slope(sizes: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
     """Return the slope of the logarithms, and half of its 95 % interval (least squares, Student's t)."""
+    if np.ptp(values) == 0:  # of which rounding would make some slope
+        return 0.0, 0.0
     fit = scipy.stats.linregress(np.log(sizes), np.log(values))
     return float(fit.slope), float(fit.stderr * scipy.stats.t.ppf(0.975, len(sizes) - 2))
 
@@ -182,7 +184,7 @@ def draw(axes: Axes, sizes: Sequence[int], values: Sequence[float], color: str) 
     ends = np.array([min(sizes), max(sizes)], dtype=float)
     axes.plot(ends, middle[1] * (ends / middle[0]) ** found, color=color, linewidth=1.2)
     axes.plot(sizes, values, "o", color=color, markersize=4, alpha=0.6, markeredgewidth=0)
-    axes.set(xscale="log", yscale="log", title=f"slope {round(found, 2) + 0.0:.2f} ± {half:.2f}")
+    axes.set(xscale="log", yscale="log", title=f"slope {found:.2f} ± {half:.2f}")
     axes.title.set_fontsize(9)
     ticks = sorted(set(sizes))
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -196,7 +198,7 @@ def draw(axes: Axes, sizes: Sequence[int], values: Sequence[float], color: str) 
 def main() -> None:
     """Measure, print the slopes, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="of every size")
     parser.add_argument("--figure", type=Path, default=Path("docs/growth.png"))
     typed = parser.parse_args()
     growths = measure(typed.repeats)
