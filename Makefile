@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
+READY_DOCS := $(VENV)/.ready-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper figures test types tests format clean-store clean
+.PHONY: help setup sweep train testcase leaderboard paper figures docs test types tests format clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +35,10 @@ paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.
 figures: $(READY) ## every figure of the newest results as SVG and PDF, for papers; FOLDER="..." names other results
 	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))
 
+docs: $(READY_DOCS) ## the documentation as a site that opens without a network: site/index.html; runs its notebooks
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "wrote site/index.html"
+
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,7 +58,7 @@ clean-store: $(READY) ## show what the store of runs holds, ask, and delete it; 
 	@$(BIN)/python -m dynalign clean-store $(STORE) $(if $(filter 1,$(YES)),--yes)
 
 clean: ## delete the virtual environment and all results
-	rm -rf $(VENV)
+	rm -rf $(VENV) site
 	find multirun -mindepth 1 -not -name .gitkeep -delete
 
 comma := ,
@@ -75,3 +80,6 @@ $(READY): $(BIN)/python pyproject.toml constraints.txt
 $(READY_TEST): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,test)
 	@touch $(READY)
+
+$(READY_DOCS): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,docs)

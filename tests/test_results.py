@@ -250,3 +250,14 @@ def test_results_of_before_there_were_floors_are_read(tmp_path: Path) -> None:
     table = Sweep.load(result.folder).table()
     assert table["dissimilarity"].tolist() == [0.5]
     assert table["floor"].isna().all()
+
+
+def test_what_became_of_a_job_that_could_not_say_so(tmp_path: Path) -> None:
+    Sweep.start(tmp_path, "train", [["seed=0"], ["seed=1"], ["seed=2"]])
+    finish(Sweep.join(tmp_path, tmp_path / "0", "train", 0, ["seed=0"]))
+    Sweep.join(tmp_path, tmp_path / "1", "train", 1, ["seed=1"])
+    lost = [Sweep.lose(tmp_path, "train", number, [f"seed={number}"], "Its node is gone.") for number in range(3)]
+    assert lost == [False, True, True]  # what the first one said itself stands
+    results = Sweep.load(tmp_path).results
+    assert [result.status for result in results] == ["trained", KILLED, MISSING]
+    assert [result.reason for result in results] == ["", *["Its node is gone."] * 2]

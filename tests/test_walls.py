@@ -20,6 +20,7 @@ FLOORS = {
     "statistics": 1,
     "processes": 1,
     "measurements": 1,
+    "engines": 2,
     "metrics": 2,
     "inference": 2,
     "store": 2,

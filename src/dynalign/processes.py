@@ -20,9 +20,19 @@ if TYPE_CHECKING:
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+_limit: int | None = None
+
+
 def cores() -> int:
     """Return how many processors this program may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return there if _limit is None else min(there, _limit)
+
+
+def limit_cores(count: int) -> None:
+    """Let this program use at most so many processors: the others are for programs beside it."""
+    global _limit
+    _limit = max(1, count)
 
 
 def started(workers: int) -> ProcessPool:
@@ -43,10 +53,15 @@ def how_it_died(error: ProcessExpired) -> str:
 
 def one_thread() -> None:
     """Keep processes out of each other's way, and their numbers the same on any number of processors."""
+    use_threads(1)
+
+
+def use_threads(count: int) -> None:
+    """Compute on so many threads from now on: sums are split by it, so that numbers depend on it in their last bits."""
     from threadpoolctl import threadpool_limits  # as above
 
-    torch.set_num_threads(1)
-    threadpool_limits(1)
+    torch.set_num_threads(count)
+    threadpool_limits(count)
 
 
 @contextlib.contextmanager

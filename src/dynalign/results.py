@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -189,6 +189,30 @@ class Sweep:
             _point(sweep_folder, identity, number, job_folder, overrides)
         result.write()
         return result
+
+    @staticmethod
+    def lose(sweep_folder: Path, command: str, number: int, overrides: Sequence[str], reason: str) -> bool:
+        """Note why a job of the sweep in ``sweep_folder`` was lost that could not say so itself.
+
+        Returns
+        -------
+        bool
+            Whether it was: what a job that had ended said stands.
+        """
+        identity = str((read_json(sweep_folder / SWEEP) or {}).get("sweep", ""))
+        jobs = sweep_folder / _JOBS / identity
+        pointer = read_json(jobs / f"{number}.json")
+        own = jobs / str(number) if pointer is None else sweep_folder / pointer["folder"]
+        there = None if pointer is None else read_result(own)
+        if there is None or (there.sweep, there.number) != (identity, number):
+            there = Result(command, number, list(overrides), identity, folder=own)
+        if there.status != RUNNING:
+            return False
+        own.mkdir(parents=True, exist_ok=True)
+        replace(there, status=MISSING if pointer is None else KILLED, reason=reason).write()
+        if pointer is None:
+            _point(sweep_folder, identity, number, own, overrides)
+        return True
 
     @classmethod
     def load(cls, folder: Path | str) -> Sweep:
