@@ -8,7 +8,7 @@ READY_DOCS := $(VENV)/.ready-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper figures dashboard docs test types tests format clean
+.PHONY: help setup sweep train testcase leaderboard paper figures dashboard docs test types tests format clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -57,6 +57,9 @@ tests: $(READY_TEST)
 format: $(READY_TEST) ## rewrite the source in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+clean-store: $(READY) ## show what the store of runs holds, ask, and delete it; STORE="..." names another, YES=1 asks nothing
+	@$(BIN)/python -m dynalign clean-store $(STORE) $(if $(filter 1,$(YES)),--yes)
 
 clean: ## delete the virtual environment and all results
 	rm -rf $(VENV) site

@@ -35,7 +35,10 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("trian", "did you mean train?"), ("xyz", "there is dashboard, figures, study, testcase, train.")],
+    [
+        ("trian", "did you mean train?"),
+        ("xyz", "there is clean-store, dashboard, figures, pairs, study, testcase, train."),
+    ],
 )
 def test_a_misspelt_command_gets_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, hint: str

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dynalign.cli import CONF, terminal
-from dynalign.cli.check import check_command_line
+from dynalign.cli.check import Typed, check_command_line
 from dynalign.cli.job import threads_of
 from dynalign.cli.launching import stop_engines
 from dynalign.cli.logged import tell_places
@@ -48,11 +48,14 @@ class Command:
         result with all that there is to say, but for the time.
     summarise : callable
         Summarises a sweep or a single run and prints it; returns what went wrong, in sentences.
+    tell : callable, optional
+        Says what would be done, where ``dry_run=true`` was typed; returns the exit code.
     """
 
     name: str
     run_job: Callable[[DictConfig, Any, Result], Result]
     summarise: Callable[[Sweep, Console], list[str]]
+    tell: Callable[[Typed, Console], int] | None = None
 
 
 def run_command(command: Command) -> None:
@@ -61,6 +64,8 @@ def run_command(command: Command) -> None:
     sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies where its user is; it hides nothing of ours
     try:
         typed = check_command_line(sys.argv[1:], CONF, command.name)
+        if typed.dry and command.tell is not None:
+            sys.exit(command.tell(typed, terminal.console()))
     except DynalignError as error:
         sys.exit(f"Error: {error}")
     sys.argv[1:] = typed.arguments

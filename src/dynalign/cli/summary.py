@@ -32,10 +32,17 @@ from dynalign.tasks import Task
 _SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
 
-def summarise(sweep: Sweep, console: Console) -> list[str]:
-    """Compare the networks of a sweep, write everything into its folder, and print it; return what went wrong."""
-    opened = _open(sweep)
-    pairs = _compare(sweep, opened, console)
+def summarise(sweep: Sweep, console: Console, *, left: bool = True) -> list[str]:
+    """Compare the networks of a sweep, write everything into its folder, and print it; return what went wrong.
+
+    Parameters
+    ----------
+    left : bool
+        Whether pairs are left out where the sweep says so (``pairs=false``).
+    """
+    opened = open_runs(sweep)
+    later = left and not all(result.details.get("pairs", True) for result in sweep.finished)
+    pairs = pd.DataFrame(columns=["run", *NUMBERS]) if later else _compare(sweep, opened, console)
     learning = sweep.table()
     table = pd.concat([part for part in (learning, pairs) if len(part)] or [pairs], ignore_index=True)
     runs = _with_own_distances(sweep.runs(), pairs)
@@ -68,6 +75,8 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
             files={"report.html": report.path, "dissimilarities.csv": paths["csv"]},
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
+    if later:
+        console.print(f"pairs  dynalign pairs sweep={sweep.folder}", markup=False, soft_wrap=True)
     return problems
 
 
@@ -80,42 +89,33 @@ def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
         If its table is not there.
     """
     table = read_table(sweep.folder, "dissimilarities")
-    histories = {name: run.history for name, run in _open(sweep).items()}
+    histories = {name: run.history for name, run in open_runs(sweep).items()}
     return sweep_figures(
         table=table, runs=sweep.runs(), histories=histories, metrics=sweep.metrics, factors=sweep.factors
     )
 
 
-def _open(sweep: Sweep) -> dict[str, Run]:
+def open_runs(sweep: Sweep) -> dict[str, Run]:
     """Return every run of the sweep from the store, by its name within the sweep."""
-    return {sweep.name_of(each): RunStore(each.details["store"]).open(each.key) for each in sweep.finished}
+    stores = {root: RunStore(root) for root in {each.details["store"] for each in sweep.finished}}
+    return {sweep.name_of(each): stores[each.details["store"]].open(each.key) for each in sweep.finished}
 
 
 def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.DataFrame:
     """Return the table of all pairs of trained networks that can be compared, with whose they are."""
-    networks, factors = [], {}
-    for result in sweep.finished:
-        name = sweep.name_of(result)
-        factors[name] = {column: result.factors.get(column) for column in sweep.columns}
-        networks.append(
-            Trained(
-                name,
-                opened[name],
-                rebuild(result.details["representation"], Representation),
-                [rebuild(metric, Metric) for metric in result.details["metrics"]],
-                _classes(result),
-                int(result.details.get("floor_splits", 0)),  # which older results do not say
-            )
-        )
+    networks = trained(sweep, opened)
     if not networks:
         return pd.DataFrame(columns=["run", *NUMBERS])
-    store = RunStore(sweep.finished[0].details["store"])
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        rows = compare_trained(networks, store, progress=reporter(bar))
+        rows = compare_trained(networks, store_of(sweep), progress=reporter(bar))
     for reason in sorted(
         {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
     ):
         console.print(f"[yellow]No distance[/] by {escape(reason)}", soft_wrap=True)
+    factors = {
+        sweep.name_of(result): {column: result.factors.get(column) for column in sweep.columns}
+        for result in sweep.finished
+    }
     parts = [
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
@@ -148,6 +148,26 @@ def _trajectories(result: Result, run: Run) -> Trajectories:
 def _classes(result: Result) -> tuple[type, ...]:
     """Return what a result says that its network is made of."""
     return tuple(locate_stored(str(name), Task, SequenceModel, Perturbation) for name in result.details["classes"])
+
+
+def store_of(sweep: Sweep) -> RunStore:
+    """Return the store of a sweep that has finished jobs."""
+    return RunStore(sweep.finished[0].details["store"])
+
+
+def trained(sweep: Sweep, opened: Mapping[str, Run]) -> list[Trained]:
+    """Return what is to be compared of a sweep, given its runs by name."""
+    return [
+        Trained(
+            sweep.name_of(result),
+            opened[sweep.name_of(result)],
+            rebuild(result.details["representation"], Representation),
+            [rebuild(metric, Metric) for metric in result.details["metrics"]],
+            _classes(result),
+            int(result.details.get("floor_splits", 0)),  # which older results do not say
+        )
+        for result in sweep.finished
+    ]
 
 
 def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tuple[dict[str, Trajectories], list[str]]:

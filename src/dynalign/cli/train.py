@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dynalign import training
 from dynalign.cli.build import build
+from dynalign.cli.dry_run import dry_run
 from dynalign.cli.entry import Command, group_folder, run_command, sweeping
 from dynalign.cli.job import Job, build_job, build_loggers
 from dynalign.cli.logged import note_places
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run what was typed; exit with 0 if every job succeeded."""
-    run_command(Command("train", run_job, summarise))
+    run_command(Command("train", run_job, summarise, dry_run))
 
 
 def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
