@@ -1,0 +1,401 @@
+"""Measure recordings against each other, and against themselves."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dynalign.comparison.correspondence import (
+    Correspondence,
+    correspondence_of_rows,
+    correspondence_of_systems,
+)
+from dynalign.comparison.result import Comparison, Fit, Pair
+from dynalign.comparison.views import View, common_means, view_of, why_unmatched
+from dynalign.data import Reading, Recording, recording_of
+from dynalign.errors import DamagedError, DynalignError
+from dynalign.metrics import DSA, Distance, Metric, measure
+from dynalign.metrics.pairwise import reason_of
+
+ALIGNED = "condition_mean"
+_SPREAD = (2.5, 97.5)
+_EXPLAINED = 28  # pairs up to which each alignment is looked at in full
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often things are drawn.
+
+    Parameters
+    ----------
+    bootstrap : int
+        Samples of trials, for the intervals; 0 for none.
+    splits : int
+        Halvings, for the floors; 0 for none.
+    permutations : int
+        Assignments of conditions that are tried where they are too many for all.
+    seed : int
+        Of all draws.
+
+    Raises
+    ------
+    DynalignError
+        For a negative number.
+    """
+
+    bootstrap: int = 200
+    splits: int = 40
+    permutations: int = 999
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("bootstrap", "splits", "permutations", "seed"):
+            if getattr(self, name) < 0:
+                raise DynalignError(f"{name}={getattr(self, name)} must be a whole number >= 0.")
+
+
+def compare(
+    systems: Mapping[str, Any] | Sequence[Recording],
+    metrics: Metric | Iterable[Metric] = (),
+    *,
+    conditions: Mapping[str, Sequence[Any]] | None = None,
+    align: str | None = None,
+    reading: Reading | None = None,
+    effort: Effort | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare recordings, networks, or both, each with each.
+
+    Parameters
+    ----------
+    systems : mapping of name to system, or sequence of Recording
+        A system is an array (trials, time, units), a list of trials (time, units) of any lengths, a path, a DataFrame
+        with the columns trial and time and one per unit, an xarray object, a ``Recording``, or a run of the store
+        (its trained network, as ``run.states()``). NaN says what is not known.
+    metrics : Metric or iterable of Metric
+        ``DSA()`` by default.
+    conditions : mapping of name to sequence, optional
+        The condition of each trial.
+    align : {"condition_mean"}, optional
+        Compare means over the trials of each condition, which metrics that compare trial by trial need where trials do
+        not match. Conditions are matched by their labels and cut to the time that all trials share.
+    reading : Reading, optional
+        How files and arrays are read, such as ``Reading(axes=("units", "time", "trials"))``.
+    effort : Effort, optional
+        How often trials are drawn, halved and permuted.
+    progress : callable, optional
+        Called with what is done, and (done, in all) of it.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    DynalignError
+        If there are fewer than two systems, one of them cannot be read, or a metric can compare none of them.
+
+    Examples
+    --------
+    >>> from dynalign import compare
+    >>> print(compare({"monkey A": x, "monkey B": [trial, other], "network": run}))  # doctest: +SKIP
+    """
+    recordings = _recordings(systems, conditions or {}, reading)
+    chosen = [metrics] if isinstance(metrics, Metric) else list(metrics) or [DSA()]
+    if align not in (None, ALIGNED):
+        raise DynalignError(f"align={align} is unknown; use align={ALIGNED}, or leave it out.")
+    means, notes = common_means(recordings) if align == ALIGNED else (None, [])
+    views = {metric.label: view_of(metric, means) for metric in chosen}
+    for metric in chosen:
+        _check_some_match(metric, views[metric.label], recordings)
+    pairs: list[Pair] = []
+    fits: list[Fit] = []
+    for metric in chosen:
+        work = _Work(metric, views[metric.label], recordings, effort or Effort(), progress)
+        pairs += work.pairs()
+        fits += work.fits()
+        notes += work.notes
+    return Comparison(
+        recordings=recordings,
+        metrics={metric.label: metric.describe() for metric in chosen},
+        pairs=pairs,
+        fits=fits,
+        notes=list(dict.fromkeys([*(note for each in recordings for note in each.notes), *notes])),
+    )
+
+
+def _recordings(
+    systems: Mapping[str, Any] | Sequence[Recording], conditions: Mapping[str, Sequence[Any]], reading: Reading | None
+) -> list[Recording]:
+    if isinstance(systems, Mapping):
+        unknown = [name for name in conditions if name not in systems]
+        if unknown:
+            raise DynalignError(f"conditions names {unknown[0]}, which is not among {', '.join(map(str, systems))}.")
+        found = [
+            recording_of(str(name), _states(value), reading, conditions.get(name)) for name, value in systems.items()
+        ]
+    else:
+        found = list(systems)
+    if len(found) < 2:
+        raise DynalignError(f"A comparison needs two recordings at least, not {len(found)}.")
+    names = [each.name for each in found]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise DynalignError(f"Two recordings are called {twice[0]}; give each a name of its own.")
+    return found
+
+
+def _states(value: Any) -> Any:
+    """Return the states of a run of the store; anything else as it is."""
+    return value.states() if hasattr(value, "states") and hasattr(value, "weights") else value
+
+
+def _check_some_match(metric: Metric, view: View, recordings: Sequence[Recording]) -> None:
+    """Refuse a metric that compares trial by trial if no two recordings have matching trials."""
+    if not view.matched:
+        return
+    reasons = [why_unmatched(metric, x, y) for x, y in combinations(recordings, 2)]
+    if all(reasons):
+        raise DynalignError(reasons[0])
+
+
+class _Work:
+    """All that one metric measures."""
+
+    def __init__(
+        self, metric: Metric, view: View, recordings: Sequence[Recording], effort: Effort, progress: Progress | None
+    ) -> None:
+        self.metric, self.view, self.effort = metric, view, effort
+        self.recordings = {each.name: each for each in recordings}
+        self.report = progress
+        self.notes: list[str] = []
+        self.said: dict[str, list[str]] = {name: [] for name in self.recordings}
+        self.fitted: dict[str, Fit] = {name: Fit(name, metric.label) for name in self.recordings}
+
+    def pairs(self) -> list[Pair]:
+        """Return every pair with all that is known of it."""
+        every = list(combinations(self.recordings, 2))
+        unmatched = {pair: self._unmatched(pair) for pair in every}
+        able = [pair for pair in every if not unmatched[pair]]
+        found = dict(zip(able, self._distances(able), strict=True))
+        measured = [pair for pair in able if not found[pair].reason]
+        draws = self._bootstrap(measured)
+        floors = self._floors(measured)
+        result = []
+        for pair in every:
+            distance = found.get(pair) or Distance(math.nan, 0.0, unmatched[pair])
+            made = Pair(
+                *pair,
+                self.metric.label,
+                self.metric.unit,
+                distance.value,
+                seconds=distance.seconds,
+                reason=distance.reason,
+            )
+            if pair in draws:
+                made = replace(made, **_interval(distance.value, draws[pair]))
+            made = replace(made, **floors.get(pair, {}))
+            if not distance.reason:
+                made = replace(made, **self._corresponding(pair))
+                if len(measured) <= _EXPLAINED:
+                    made = replace(made, **self._explained(pair))
+            result.append(made)
+        return result
+
+    def fits(self) -> list[Fit]:
+        """Return what is known of each recording by itself; asked after the pairs."""
+        return [replace(fit, warnings=" ".join(dict.fromkeys(self.said[name]))) for name, fit in self.fitted.items()]
+
+    def _unmatched(self, pair: tuple[str, str]) -> str:
+        if not self.view.matched:
+            return ""
+        return why_unmatched(self.metric, *(self.recordings[name] for name in pair))
+
+    def _distances(self, pairs: Sequence[tuple[str, str]]) -> list[Distance]:
+        systems = {name: self._shown(name) for name in self.recordings}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = measure(self.metric, systems, pairs, progress=self._progress("distances"))
+        for each in caught:
+            text = str(each.message)
+            owner = next((name for name in sorted(self.recordings, key=len, reverse=True) if name in text), None)
+            if owner is None:
+                self.notes.append(f"{self.metric.label}: {text}")
+            else:
+                self.said[owner].append(text)
+        return found
+
+    def _shown(self, name: str, places: npt.NDArray[np.intp] | None = None) -> Callable[[], Any]:
+        return lambda: self.view.system(self.recordings[name], places)
+
+    def _bootstrap(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], npt.NDArray[np.float64]]:
+        """Return distances of trials drawn with replacement, by pair."""
+        alone = [name for name in {name for pair in pairs for name in pair} if len(self.recordings[name].trials) < 2]
+        if alone:
+            self.notes.append(f"No intervals: {sorted(alone)[0]} is one trial, and intervals come of drawing trials.")
+        if not self.effort.bootstrap or not pairs or alone:
+            return {}
+        systems, asked = {}, []
+        for draw in range(self.effort.bootstrap):
+            for name in dict.fromkeys(name for pair in pairs for name in pair):
+                places = self.view.drawn(self.recordings[name], [self.effort.seed, 1, draw])
+                systems[name, draw] = self._shown(name, places)
+            asked += [((first, draw), (second, draw)) for first, second in pairs]
+        values = self._values(systems, asked, "intervals").reshape(self.effort.bootstrap, len(pairs))
+        lost = int(np.isnan(values).sum())
+        if lost:
+            self.notes.append(
+                f"{self.metric.label} could not measure {lost} of {values.size} samples of trials, which its intervals "
+                "leave out."
+            )
+        return {pair: values[:, place] for place, pair in enumerate(pairs)}
+
+    def _floors(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, float]]:
+        """Return what halves say of each pair, and note the floor of each recording."""
+        if not self.view.has_halves:
+            self.notes.append(
+                f"{self.metric.label} has no floor here: it compares trial by trial, and two halves of a recording hold "
+                f"different trials. align={ALIGNED} gives it one."
+            )
+            return {}
+        if not self.effort.splits:
+            return {}
+        sizes = {names: self._size(names) for names in [*((name,) for name in self.recordings), *pairs]}
+        systems: dict[Any, Any] = {}
+        within: dict[tuple[Any, ...], None] = {}
+        across: list[tuple[Any, ...]] = []
+        for names, size in sizes.items():
+            if size is None:
+                continue
+            for split in range(self.effort.splits):
+                for name in names:
+                    if (name, size, split, 0) not in systems:
+                        halves = self.view.halves(self.recordings[name], size, [self.effort.seed, 2, split])
+                        systems |= {
+                            (name, size, split, side): self._shown(name, half) for side, half in enumerate(halves)
+                        }
+                    within[(name, size, split, 0), (name, size, split, 1)] = None
+                if len(names) == 2:
+                    across.append(((names[0], size, split, 0), (names[1], size, split, 0)))
+        asked = sorted([*within, *across], key=lambda each: each[0][2])
+        found = dict(zip(asked, self._values(systems, asked, "floors"), strict=True))
+        own: dict[tuple[str, Any], npt.NDArray[np.float64]] = {}
+        for (name, size, _, _), _other in within:
+            own[name, size] = np.array([value for pair, value in found.items() if _is_within(pair, name, size)])
+        for name in self.recordings:
+            size = sizes[name,]
+            if size is not None:
+                self.fitted[name] = replace(self.fitted[name], **_floor_of(own[name, size]))
+        result = {}
+        for first, second in pairs:
+            size = sizes[first, second]
+            if size is None:
+                continue
+            both = [own[name, size] for name in (first, second)]
+            between = [value for pair, value in found.items() if pair[0][:2] == (first, size) and pair[1][0] == second]
+            result[first, second] = {
+                "halves": float(np.mean(between)),
+                "floor": float(np.mean(np.concatenate(both))),
+                "floor_high": max(_floor_of(each)["floor_high"] for each in both),
+            }
+        return result
+
+    def _size(self, names: tuple[str, ...]) -> Any:
+        try:
+            return self.view.half_size([self.recordings[name] for name in names])
+        except DynalignError as error:
+            if len(names) == 1:
+                self.fitted[names[0]] = replace(self.fitted[names[0]], reason=str(error))
+                self.notes.append(str(error))
+            return None
+
+    def _values(self, systems: Any, pairs: Any, what: str) -> npt.NDArray[np.float64]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to say of samples is said of the whole
+            found = measure(self.metric, systems, pairs, progress=self._progress(what))
+        return np.array([each.value for each in found])
+
+    def _progress(self, what: str) -> Callable[[int, int], None] | None:
+        if self.report is None:
+            return None
+        report = self.report
+        return lambda done, total: report(f"{self.metric.label}: {what}", done, total)
+
+    def _corresponding(self, pair: tuple[str, str]) -> dict[str, float]:
+        """Return the p of the conditions' correspondence, where both recordings have conditions."""
+        both = [self.recordings[name] for name in pair]
+        if any(each.conditions is None for each in both) or not self.effort.permutations or self.view.matched:
+            return {}
+        labels = [label for label in sorted(set(both[0].conditions or ())) if label in set(both[1].conditions or ())]
+        if len(labels) < 2:
+            return {}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = self._tested(both, labels)
+        except DamagedError:
+            raise
+        except Exception as error:  # whatever a metric of someone else may raise
+            self.notes.append(f"{self.metric.label} cannot tell whether conditions correspond: {reason_of(error)}")
+            return {}
+        return {"p": found.p, "p_least": found.least}
+
+    def _tested(self, both: Sequence[Recording], labels: Sequence[str]) -> Correspondence:
+        how = {"count": self.effort.permutations, "seed": self.effort.seed}
+        means = self.view.means
+        if means is not None and self.metric.needs_matched_trials:
+            x, y = (self.view.system(each) for each in both)
+            return correspondence_of_rows(self.metric, x, y, **how)
+        if means is not None:
+            parts = [[each.means([label], means.steps) for label in labels if label in means.labels] for each in both]
+        else:
+            parts = [[each.system(each.of_condition(label)) for label in labels] for each in both]
+        return correspondence_of_systems(self.metric, *parts, **how)
+
+    def _explained(self, pair: tuple[str, str]) -> dict[str, float]:
+        """Return what the metric says of its alignment, and note what it says of its fits, if it says anything."""
+        explain = getattr(self.metric, "explain", None)
+        if explain is None:
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = explain(*(self.view.system(self.recordings[name]) for name in pair))
+        for name, fit in zip(pair, (found.x, found.y), strict=True):
+            self.fitted[name] = replace(
+                self.fitted[name],
+                rank=float(fit.kept_rank),
+                variance=fit.explained_variance,
+                error=fit.prediction_error,
+                span=fit.span,
+            )
+        return {"starts": float(found.starts), "at_best": float(found.at_best), "gap": float(found.gap)}
+
+
+def _is_within(pair: tuple[Any, ...], name: str, size: Any) -> bool:
+    return bool(pair[0][:2] == (name, size) == pair[1][:2])
+
+
+def _floor_of(values: npt.NDArray[np.float64]) -> dict[str, float]:
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return {"floor": math.nan, "floor_low": math.nan, "floor_high": math.nan}
+    low, high = np.percentile(known, _SPREAD)
+    return {"floor": float(known.mean()), "floor_low": float(low), "floor_high": float(high)}
+
+
+def _interval(value: float, draws: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the ends of the 95 % interval."""
+    known = draws[~np.isnan(draws)]
+    if not known.size:
+        return {}
+    low, high = np.percentile(known, _SPREAD)
+    return {"low": float(low), "high": float(high)}
