@@ -12,6 +12,7 @@ _COMMANDS = {
     "train": "train networks and compare their dynamics",
     "testcase": "put metrics to test cases whose answers are known",
     "study": "compare groups of networks, and judge published claims",
+    "compare": "compare recordings, in files of many formats",
 }
 _HELP = "\n".join(
     [

@@ -175,7 +175,7 @@ def check_top(config: DictConfig) -> dict[str, Any]:
         Naming the value and what would be right.
     """
     numbers: dict[str, Any] = {"seed": _seed(config.seed)} if "seed" in config else {}
-    if not isinstance(config.store, str) or not config.store.strip():
+    if "store" in config and (not isinstance(config.store, str) or not config.store.strip()):
         raise DynalignError("store must be a folder, such as store=multirun/store.")
     if "noise" in config:
         noise = check_value("noise", config.noise, float, "the command line")

@@ -263,7 +263,8 @@ class _Work:
         """Return what halves say of each pair, and note the floor of each recording."""
         if not self.view.has_halves:
             self.notes.append(
-                f"{self.metric.label} has no floor here: it compares trial by trial, and two halves of a recording hold "
+                f"{self.metric.label} has no floor here: it compares trial by trial, and two halves of a recording "
+                "hold "
                 f"different trials. align={ALIGNED} gives it one."
             )
             return {}

@@ -5,15 +5,15 @@ pairing would; which condition of the second bears which label is arbitrary. Wha
 conditions, with all of their trials, never single trials. (Shuffling labels among trials would test whether states
 depend on the condition at all, which two recordings may do in ways that have nothing to do with each other.)
 
-The statistic is the dissimilarity under the labels as they are. For a metric that compares row by row, it is that of the
-condition means, whose rows are permuted. For one that does not, every condition of one recording is compared with every
-condition of the other, and it is the mean over the conditions of equal labels. p is the share of assignments, the true
-one among them, under which it is as small or smaller.
+The statistic is the dissimilarity under the labels as they are. For a metric that compares row by row, it is that of
+the condition means, whose rows are permuted. For one that does not, every condition of one recording is compared with
+every condition of the other, and it is the mean over the conditions of equal labels. p is the share of assignments, the
+true one among them, under which it is as small or smaller.
 
 A small p says that the conditions correspond. It says nothing of whether the recordings are the same, and a large p is
 no sign that they differ. With n conditions it cannot be below 1 / n!, so that three conditions or fewer show nothing at
-5 %. Symmetric conditions, such as directions around a circle, make it larger: as many assignments are as good as the true
-one as there are symmetries.
+5 %. Symmetric conditions, such as directions around a circle, make it larger: as many assignments are as good as the
+true one as there are symmetries.
 """
 
 from __future__ import annotations

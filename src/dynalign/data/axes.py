@@ -84,7 +84,8 @@ def _of_list(trials: list[Any], axes: Sequence[str] | None, where: str) -> Arran
     if len(columns) > 1:
         first = next(place for place, trial in enumerate(trials) if trial.shape[1] != trials[0].shape[1])
         raise DynalignError(
-            f"{where} has trials of shapes {trials[0].shape} and {trials[first].shape} (trial {first}); all trials of a "
+            f"{where} has trials of shapes {trials[0].shape} and {trials[first].shape} (trial {first}); all trials of "
+            "a "
             "recording need the same units."
         )
     return Arranged(list(trials), "")
@@ -95,7 +96,8 @@ def _ordered(array: Trial, axes: Sequence[str], where: str, drops_ones: bool) ->
         array = array.reshape(array.shape + (1,) * (len(axes) - array.ndim))
     if array.ndim != len(axes):
         raise DynalignError(
-            f"{where} has the shape {array.shape}, and so {array.ndim} axes, but axes={','.join(axes)} names {len(axes)}."
+            f"{where} has the shape {array.shape}, and so {array.ndim} axes, but axes={','.join(axes)} names "
+            f"{len(axes)}."
         )
     present = [name for name in AXES if name in axes]
     array = array.transpose([list(axes).index(name) for name in present])
@@ -126,13 +128,16 @@ def _named(dims: Sequence[Any] | None, where: str) -> list[str] | None:
 def _question(array: Trial, where: str) -> str:
     if array.ndim != 2:
         return (
-            f"{where} has shape {array.shape}, but a recording has the axes trials, time and units; an array of two axes "
+            f"{where} has shape {array.shape}, but a recording has the axes trials, time and units; an array of two "
+            "axes "
             "can be one trial."
         )
     rows, columns = array.shape
     return (
-        f"{where} has shape {array.shape}: say what its two axes are, axes=time,units if it is one trial of {rows} time "
-        f"steps and {columns} unit{'s' * (columns != 1)}, axes=units,time if of {columns} time steps, axes=trials,time if "
+        f"{where} has shape {array.shape}: say what its two axes are, axes=time,units if it is one trial of {rows} "
+        "time "
+        f"steps and {columns} unit{'s' * (columns != 1)}, axes=units,time if of {columns} time steps, "
+        "axes=trials,time if "
         f"it is one unit in {rows} trial{'s' * (rows != 1)}."
     )
 

@@ -94,7 +94,8 @@ def chosen(entries: Entries, key: str | None, path: str) -> tuple[str, Entry]:
         return "its numbered arrays", together
     first = next(iter(likely))
     raise DynalignError(
-        f"{path} holds several arrays that may be states: {described(likely)}; choose one, as {path}:{first} or key={first}."
+        f"{path} holds several arrays that may be states: {described(likely)}; choose one, as {path}:{first} or "
+        f"key={first}."
     )
 
 

@@ -12,7 +12,8 @@ from dynalign.data.entries import Entries, Entry, Loaded, array_entry
 from dynalign.errors import DynalignError
 
 _OBJECTS = (
-    "holds Python objects, which are not read because they can run code; save trials of unequal lengths as an .npz file "
+    "holds Python objects, which are not read because they can run code; save trials of unequal lengths as an .npz "
+    "file "
     "with one array per trial: np.savez(path, *trials)"
 )
 

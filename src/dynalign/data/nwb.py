@@ -61,7 +61,8 @@ def _counts(path: Path, how: Reading) -> Loaded:
     """Return spike counts of every trial."""
     if how.bin_ms is None:
         raise DynalignError(
-            f"The units of {path.name} are spike times; say with bin_ms how wide the bins are in which they are counted, "
+            f"The units of {path.name} are spike times; say with bin_ms how wide the bins are in which they are "
+            "counted, "
             "such as bin_ms=20."
         )
     with _opened(path) as file:
@@ -78,7 +79,8 @@ def _counts(path: Path, how: Reading) -> Loaded:
         bins = int((stop - start) / width + 1e-6)
         if bins < 1:
             raise DynalignError(
-                f"Trial {place} of {path.name} lasts {1000 * (stop - start):g} ms, which is less than bin_ms={how.bin_ms:g}."
+                f"Trial {place} of {path.name} lasts {1000 * (stop - start):g} ms, which is less than "
+                f"bin_ms={how.bin_ms:g}."
             )
         edges = start + width * np.arange(bins + 1)
         trials.append(np.stack([_histogram(train, edges) for train in spikes], axis=1))

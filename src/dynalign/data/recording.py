@@ -49,11 +49,13 @@ class Recording:
         units = sorted({trial.shape[1] for trial in self.trials})
         if len(units) > 1:
             raise DynalignError(
-                f"{self.name} has trials of {units[0]} and of {units[-1]} units; all trials of a recording need the same."
+                f"{self.name} has trials of {units[0]} and of {units[-1]} units; all trials of a recording need the "
+                "same."
             )
         if self.conditions is not None and len(self.conditions) != len(self.trials):
             raise DynalignError(
-                f"{self.name} has {len(self.trials)} trials and {len(self.conditions)} conditions; each trial needs one."
+                f"{self.name} has {len(self.trials)} trials and {len(self.conditions)} conditions; each trial needs "
+                "one."
             )
         object.__setattr__(self, "trials", [_trimmed(_numbers(trial, self.name)) for trial in self.trials])
         self._check_values()
@@ -72,7 +74,8 @@ class Recording:
         if dead.any():
             which = ", ".join(str(unit) for unit in np.flatnonzero(dead)[:8])
             raise DynalignError(
-                f"{self.name} holds nothing but NaN in unit {which} of {len(dead)} (counted from 0); leave it out, for a "
+                f"{self.name} holds nothing but NaN in unit {which} of {len(dead)} (counted from 0); leave it out, "
+                "for a "
                 "time step counts only where all units are known."
             )
         if not any((~np.isnan(trial).any(axis=1)).any() for trial in self.trials):

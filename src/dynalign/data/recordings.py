@@ -66,7 +66,8 @@ class Recordings:
             )
         if isinstance(self.condition, list) and len(self.condition) != len(self.files):
             raise DynalignError(
-                f"condition names {len(self.condition)} places for {len(self.files)} files; give one for all, or one each."
+                f"condition names {len(self.condition)} places for {len(self.files)} files; give one for all, or one "
+                "each."
             )
         self._reading(0)
 
@@ -116,8 +117,8 @@ def recording_of(
     ----------
     name : str
     value : path, array, list of trials, DataFrame, xarray DataArray or Dataset, or Recording
-        Arrays are (trials, time, units), or as their names or ``how.axes`` say; a list holds one array (time, units) per
-        trial; a DataFrame has the columns trial and time, and one per unit.
+        Arrays are (trials, time, units), or as their names or ``how.axes`` say; a list holds one array (time, units)
+        per trial; a DataFrame has the columns trial and time, and one per unit.
     how : Reading, optional
     conditions : sequence, optional
         One per trial.
@@ -156,7 +157,8 @@ def _made(
     labels = labels_of(how, loaded, entries, where)
     if labels is not None and len(labels) != len(trials):
         raise DynalignError(
-            f"condition={how.condition} has {len(labels)} labels for the {len(trials)} trials of {where}; each trial needs one."
+            f"condition={how.condition} has {len(labels)} labels for the {len(trials)} trials of {where}; each trial "
+            "needs one."
         )
     recording = Recording(name, trials, labels, [found.assumed] if found.assumed else [])
     if not recording.gaps:
@@ -200,7 +202,8 @@ def _folder(path: Path, name: str, how: Reading, taken: str | None) -> list[Reco
         raise DynalignError(f"The folder {path} holds no file that can be read; these end in {' '.join(READERS)}.")
     if taken is None:
         raise DynalignError(
-            f"{path} is a folder with {len(files)} files: say what they are, folder=recordings if each is a recording, or "
+            f"{path} is a folder with {len(files)} files: say what they are, folder=recordings if each is a "
+            "recording, or "
             "folder=trials if each is one trial of one recording."
         )
     if taken == "recordings":
@@ -210,7 +213,8 @@ def _folder(path: Path, name: str, how: Reading, taken: str | None) -> list[Reco
     several = next((part for part in parts if len(part.trials) > 1), None)
     if several is not None:
         raise DynalignError(
-            f"{several.name} of the folder {path} holds {len(several.trials)} trials; with folder=trials each file is one."
+            f"{several.name} of the folder {path} holds {len(several.trials)} trials; with folder=trials each file is "
+            "one."
         )
     labels = labels_of(how, Loaded(None), {}, str(path))
     return [Recording(name, [part.trials[0] for part in parts], labels, _notes(parts))]

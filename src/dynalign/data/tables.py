@@ -66,7 +66,8 @@ def _column(names: list[str], axis: int, where: str) -> str:
     if len(exact) != 1:
         what = "no column" if not exact else f"several columns ({', '.join(exact)})"
         raise DynalignError(
-            f"{where} has {what} that could be the {kind}; a table needs a column trial and a column time, and one column "
+            f"{where} has {what} that could be the {kind}; a table needs a column trial and a column time, and one "
+            "column "
             f"per unit. It has {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}."
         )
     return exact[0]
@@ -78,7 +79,8 @@ def _check_units(frame: Any, trial: str, units: list[str], where: str) -> None:
     for name in units:
         if frame[name].dtype.kind not in "fiub":
             raise DynalignError(
-                f"{where} has the column {name}, which holds no numbers and so is no unit; condition={name} takes it for "
+                f"{where} has the column {name}, which holds no numbers and so is no unit; condition={name} takes it "
+                "for "
                 f"the condition of each trial, and ignore={name} leaves it out."
             )
     several = frame.groupby(trial)[units].nunique(dropna=False)
@@ -103,7 +105,8 @@ def _trial(rows: Any, time: str, units: list[str], where: str) -> Any:
     steps = np.diff(times)
     if (steps == 0).any():
         raise DynalignError(
-            f"{where} has several rows at {time} {times[:-1][steps == 0][0]:g}; a table needs one row per trial and time "
+            f"{where} has several rows at {time} {times[:-1][steps == 0][0]:g}; a table needs one row per trial and "
+            "time "
             "step, with a column per unit."
         )
     places = np.concatenate([[0], np.cumsum(steps / steps.min())])
