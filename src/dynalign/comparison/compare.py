@@ -202,7 +202,7 @@ class _Work:
                 reason=distance.reason,
             )
             if pair in draws:
-                made = replace(made, **_interval(distance.value, draws[pair]))
+                made = replace(made, **_interval(draws[pair]))
             made = replace(made, **floors.get(pair, {}))
             if not distance.reason:
                 made = replace(made, **self._corresponding(pair))
@@ -393,7 +393,7 @@ def _floor_of(values: npt.NDArray[np.float64]) -> dict[str, float]:
     return {"floor": float(known.mean()), "floor_low": float(low), "floor_high": float(high)}
 
 
-def _interval(value: float, draws: npt.NDArray[np.float64]) -> dict[str, float]:
+def _interval(draws: npt.NDArray[np.float64]) -> dict[str, float]:
     """Return the ends of the 95 % interval."""
     known = draws[~np.isnan(draws)]
     if not known.size:

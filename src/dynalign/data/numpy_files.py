@@ -31,7 +31,7 @@ def npz_entries(path: Path) -> Entries:
         kinds = {}
         for name in names:
             with archive.open(f"{name}.npy") as file:
-                kinds[name] = _of_numpy(path, lambda: _header(file))  # noqa: B023
+                kinds[name] = _of_numpy(path, lambda: _header(file))
 
     def load(name: str) -> Loaded:
         with np.load(path, allow_pickle=False) as whole:
