@@ -212,7 +212,7 @@ def test_nan_padding_is_taken_away_and_gaps_are_told() -> None:
     x[1, 10, 2] = np.nan
     found = recording_of("a", x)
     assert found.gaps == 1
-    assert any("1 of 6 trials of a have gaps" in note for note in found.notes)
+    assert any("Trials of a with gaps" in note for note in found.notes)
     assert [len(piece) for piece in found.system()] == [20, 10, 19, 30, 30, 30, 30]
     assert [len(piece) for piece in found.system(np.array([1, 1]))] == [10, 19, 10, 19]
 
@@ -246,7 +246,11 @@ def test_components_keep_what_varies_most() -> None:
     ("x", "how", "says"),
     [
         (np.zeros((500, 12)), {}, r"shape \(500, 12\): say what its two axes are, axes=time,units if it is one trial"),
-        (np.zeros((1, 500)), {}, r"axes=units,time if of 500 time steps"),
+        (
+            np.zeros((1, 500)),
+            {},
+            r"a single row of numbers; if it is one unit in one trial of 500 time steps, say so, as axes=units,time",
+        ),
         (np.zeros(9), {}, "a recording has the axes trials, time and units"),
         (walks().transpose(1, 0, 2), {}, "neighbours along its axis 0 are alike"),
         (np.zeros((50, 3, 400)), {}, "would be 3 time steps per trial"),

@@ -49,6 +49,9 @@ def arranged(
     """
     if isinstance(values, list):
         return _of_list(values, axes, where)
+    if values.dtype.kind not in "fiub":
+        kind = "text" if values.dtype.kind in "US" else f"{values.dtype} values"
+        raise DynalignError(f"{where} holds {kind}, but states are real numbers.")
     if values.size == 0:
         raise DynalignError(f"{where} is empty: its shape is {values.shape}.")
     if axes is not None:
@@ -133,12 +136,16 @@ def _question(array: Trial, where: str) -> str:
             "can be one trial."
         )
     rows, columns = array.shape
+    if 1 in (rows, columns):
+        axes = "units,time" if rows == 1 else "time,units"
+        return (
+            f"{where} has shape {array.shape}, a single row of numbers; if it is one unit in one trial of "
+            f"{max(rows, columns)} time steps, say so, as axes={axes}."
+        )
     return (
         f"{where} has shape {array.shape}: say what its two axes are, axes=time,units if it is one trial of {rows} "
-        "time "
-        f"steps and {columns} unit{'s' * (columns != 1)}, axes=units,time if of {columns} time steps, "
-        "axes=trials,time if "
-        f"it is one unit in {rows} trial{'s' * (rows != 1)}."
+        f"time steps and {columns} units, axes=units,time if of {columns} time steps, axes=trials,time if it is one "
+        f"unit in {rows} trials."
     )
 
 

@@ -32,7 +32,7 @@ def h5_entries(path: Path) -> Entries:
 
 
 def mat73_entries(path: Path) -> Entries:
-    """Return the variables of a MATLAB 7.3 file, whose axes HDF5 has in reverse; a struct's field as ``struct.field``."""
+    """Return the variables of a MATLAB 7.3 file, whose axes HDF5 has in reverse; fields as ``struct.field``."""
     h5py = package("h5py", path, "data")
     found: dict[str, Entry] = {}
 

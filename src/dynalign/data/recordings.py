@@ -152,7 +152,7 @@ def _made(
 ) -> Recording:
     where = where or name
     found = arranged(loaded.values, how.axes, loaded.dims, where, drops_ones=drops_ones)
-    trials = [_floats(trial, where) for trial in found.trials]
+    trials = [_floats(trial) for trial in found.trials]
     trials = binned_and_smoothed(trials, how, step_ms=loaded.step_ms, binned=loaded.binned, where=where)
     labels = labels_of(how, loaded, entries, where)
     if labels is not None and len(labels) != len(trials):
@@ -163,14 +163,14 @@ def _made(
     recording = Recording(name, trials, labels, [found.assumed] if found.assumed else [])
     if not recording.gaps:
         return recording
-    gaps = f"{recording.gaps} of {len(trials)} trials of {name} have gaps (NaN among numbers), which no delay crosses."
+    gaps = f"Trials of {name} with gaps (NaN among numbers), which no delay crosses: {recording.gaps} of {len(trials)}."
     return replace(recording, notes=[*recording.notes, gaps])
 
 
-def _floats(trial: Any, where: str) -> Any:
-    if trial.dtype.kind not in "fiub":
-        raise DynalignError(f"{where} holds {trial.dtype} values, but states are real numbers.")
-    return trial if trial.dtype.kind == "f" and trial.dtype.itemsize >= 4 else trial.astype(np.float64)
+def _floats(trial: Any) -> Any:
+    """Return a trial as float32 or float64: counts may be whole numbers too small for sums, or without NaN."""
+    known = trial.dtype.kind == "f" and trial.dtype.itemsize >= 4
+    return trial if known or trial.dtype.kind not in "fiub" else trial.astype(np.float64)
 
 
 def _of_object(name: str, value: Any, how: Reading) -> tuple[Loaded, Entries]:
@@ -187,7 +187,12 @@ def _of_object(name: str, value: Any, how: Reading) -> tuple[Loaded, Entries]:
         return Loaded([_filled(trial, f"{name}[{place}]") for place, trial in enumerate(value)]), {}
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
         return _of_object(name, list(value), how)
-    return Loaded(_filled(value, name)), {}
+    array = _filled(value, name)
+    if array.ndim == 0:
+        raise DynalignError(
+            f"{name} is a {type(value).__name__}, and no recording; give arrays, lists of trials, or paths."
+        )
+    return Loaded(array), {}
 
 
 def _filled(value: Any, where: str) -> Any:
