@@ -22,6 +22,7 @@ from dynalign.cli.terminal import console
 from dynalign.comparison import Comparison, compare
 from dynalign.data import Recordings
 from dynalign.report import comparison_figures, print_comparison, write_comparison
+from dynalign.representations import check_components
 from dynalign.results import Result, Sweep
 from dynalign.tables import write_table
 
@@ -34,6 +35,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     plain = completed(config, config_files(settings.runtime.choices, config))
     data: Recordings = build("data", plain["data"])
     metrics = build_metrics(plain.get("metric") or {})
+    check_components(metrics, data.components)
     effort = build("effort", plain["effort"])
     recordings = data.read(Path(settings.runtime.cwd))
     with _Bar() as bar:

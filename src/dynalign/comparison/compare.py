@@ -22,6 +22,7 @@ from dynalign.comparison.views import View, common_means, view_of, why_unmatched
 from dynalign.data import Reading, Recording, recording_of
 from dynalign.errors import DamagedError, DynalignError
 from dynalign.metrics import DSA, Distance, Metric, measure
+from dynalign.metrics.operators import OperatorMetric
 from dynalign.metrics.pairwise import reason_of
 
 ALIGNED = "condition_mean"
@@ -289,25 +290,26 @@ class _Work:
                     across.append(((names[0], size, split, 0), (names[1], size, split, 0)))
         asked = sorted([*within, *across], key=lambda each: each[0][2])
         found = dict(zip(asked, self._values(systems, asked, "floors"), strict=True))
-        own: dict[tuple[str, Any], npt.NDArray[np.float64]] = {}
-        for (name, size, _, _), _other in within:
-            own[name, size] = np.array([value for pair, value in found.items() if _is_within(pair, name, size)])
+        own: dict[Any, list[float]] = {}
+        between: dict[Any, list[float]] = {}
+        for ((first, size, _, _), (second, _, _, _)), value in found.items():
+            place = (
+                own.setdefault((first, size), []) if first == second else between.setdefault((first, second, size), [])
+            )
+            place.append(value)
         for name in self.recordings:
-            size = sizes[name,]
-            if size is not None:
-                self.fitted[name] = replace(self.fitted[name], **_floor_of(own[name, size]))
+            if sizes[name,] is not None:
+                self.fitted[name] = replace(self.fitted[name], **_floor_of(own[name, sizes[name,]]))
         result = {}
         for first, second in pairs:
             size = sizes[first, second]
-            if size is None:
-                continue
-            both = [own[name, size] for name in (first, second)]
-            between = [value for pair, value in found.items() if pair[0][:2] == (first, size) and pair[1][0] == second]
-            result[first, second] = {
-                "halves": float(np.mean(between)),
-                "floor": float(np.mean(np.concatenate(both))),
-                "floor_high": max(_floor_of(each)["floor_high"] for each in both),
-            }
+            if size is not None:
+                both = [own[name, size] for name in (first, second)]
+                result[first, second] = {
+                    "halves": float(np.mean(between[first, second, size])),
+                    "floor": float(np.mean(both)),
+                    "floor_high": max(_floor_of(each)["floor_high"] for each in both),
+                }
         return result
 
     def _size(self, names: tuple[str, ...]) -> Any:
@@ -364,12 +366,11 @@ class _Work:
 
     def _explained(self, pair: tuple[str, str]) -> dict[str, float]:
         """Return what the metric says of its alignment, and note what it says of its fits, if it says anything."""
-        explain = getattr(self.metric, "explain", None)
-        if explain is None:
+        if not isinstance(self.metric, OperatorMetric):
             return {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = explain(*(self.view.system(self.recordings[name]) for name in pair))
+            found = self.metric.explain(*(self.view.system(self.recordings[name]) for name in pair))
         for name, fit in zip(pair, (found.x, found.y), strict=True):
             self.fitted[name] = replace(
                 self.fitted[name],
@@ -381,16 +382,12 @@ class _Work:
         return {"starts": float(found.starts), "at_best": float(found.at_best), "gap": float(found.gap)}
 
 
-def _is_within(pair: tuple[Any, ...], name: str, size: Any) -> bool:
-    return bool(pair[0][:2] == (name, size) == pair[1][:2])
-
-
-def _floor_of(values: npt.NDArray[np.float64]) -> dict[str, float]:
-    known = values[~np.isnan(values)]
-    if not known.size:
+def _floor_of(values: Sequence[float]) -> dict[str, float]:
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
         return {"floor": math.nan, "floor_low": math.nan, "floor_high": math.nan}
     low, high = np.percentile(known, _SPREAD)
-    return {"floor": float(known.mean()), "floor_low": float(low), "floor_high": float(high)}
+    return {"floor": float(np.mean(known)), "floor_low": float(low), "floor_high": float(high)}
 
 
 def _interval(draws: npt.NDArray[np.float64]) -> dict[str, float]:
