@@ -27,6 +27,7 @@ from dynalign.metrics.pairwise import reason_of
 
 ALIGNED = "condition_mean"
 _SPREAD = (2.5, 97.5)
+_TELLING = 20  # assignments below which no p can be 0.05
 _EXPLAINED = 28  # pairs up to which each alignment is looked at in full
 
 Progress = Callable[[str, int, int], None]
@@ -203,7 +204,7 @@ class _Work:
                 reason=distance.reason,
             )
             if pair in draws:
-                made = replace(made, **_interval(draws[pair]))
+                made = replace(made, **_interval(distance.value, draws[pair]))
             made = replace(made, **floors.get(pair, {}))
             if not distance.reason:
                 made = replace(made, **self._corresponding(pair))
@@ -339,7 +340,12 @@ class _Work:
         if any(each.conditions is None for each in both) or not self.effort.permutations or self.view.matched:
             return {}
         labels = [label for label in sorted(set(both[0].conditions or ())) if label in set(both[1].conditions or ())]
-        if len(labels) < 2:
+        if math.factorial(len(labels)) < _TELLING:
+            self.notes.append(
+                "No p of the correspondence of conditions where two recordings share fewer than four: with "
+                f"{len(labels)} "
+                f"it cannot be below 1/{math.factorial(len(labels))}."
+            )
             return {}
         try:
             with warnings.catch_warnings():
@@ -390,10 +396,14 @@ def _floor_of(values: Sequence[float]) -> dict[str, float]:
     return {"floor": float(np.mean(known)), "floor_low": float(low), "floor_high": float(high)}
 
 
-def _interval(draws: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return the ends of the 95 % interval."""
+def _interval(value: float, draws: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the ends of the 95 % interval: as far from the distance as draws lie from their median.
+
+    Samples hold fewer different trials than the recording, so that noise weighs more in them and their distances are too
+    large, all alike; how far they spread is not.
+    """
     known = draws[~np.isnan(draws)]
     if not known.size:
         return {}
-    low, high = np.percentile(known, _SPREAD)
-    return {"low": float(low), "high": float(high)}
+    low, middle, high = np.percentile(known, [_SPREAD[0], 50, _SPREAD[1]])
+    return {"low": max(0.0, float(value - (middle - low))), "high": float(value + (high - middle))}

@@ -226,7 +226,7 @@ def _line(pair: Pair) -> str:
     if pair.verdict:
         text += f"; halves {pair.halves:.3g}, floor {pair.floor:.3g} (up to {pair.floor_high:.3g}): {pair.verdict}"
     if not math.isnan(pair.p):
-        text += f"; conditions correspond, p = {pair.p:.3g}"
+        text += f"; p of the conditions' correspondence {pair.p:.3g} (least {pair.p_least:.2g})"
     return text
 
 
