@@ -33,6 +33,7 @@ def copied() -> list[str]:
 if __name__ == "__main__":
     import pytorch_lightning  # noqa: F401
 
+    import dynalign.cli.comparing
     import dynalign.cli.study
     import dynalign.cli.testcase
     import dynalign.cli.train  # noqa: F401

@@ -12,6 +12,7 @@ from dynalign.data.recording import Places, Recording, cut_to_common_time
 from dynalign.errors import DynalignError
 from dynalign.metrics import Metric
 
+ALIGNED = "condition_mean"
 Size = tuple[int, ...]
 
 
@@ -133,7 +134,7 @@ def common_means(recordings: Sequence[Recording]) -> tuple[Means, list[str]]:
     for each in recordings:
         if each.conditions is None:
             raise DynalignError(
-                f"align=condition_mean needs the condition of each trial, and {each.name} has none; say with condition "
+                f"align={ALIGNED} needs the condition of each trial, and {each.name} has none; say with condition "
                 "where they are."
             )
     sets = [dict.fromkeys(each.conditions or ()) for each in recordings]
