@@ -79,7 +79,13 @@ def test_the_command_leaves_tables_figures_and_a_page(compared: Ran) -> None:
     assert "http" not in html.replace("http://www.w3.org", "")
     assert len(page.all("img")) == 6
     names = {path.name for path in compared.folder.iterdir()}
-    assert {"matrix-dsa-n_delays-3.png", "map-cka.png", "pairs-cka.png", "fits.csv", "recordings.parquet"} <= names
+    assert {
+        "matrix-dsa-n_delays-3-starts-24.png",
+        "map-cka.png",
+        "pairs-cka.png",
+        "fits.csv",
+        "recordings.parquet",
+    } <= names
     assert json.loads((compared.folder / "result.json").read_text())["status"] == "compared"
 
 

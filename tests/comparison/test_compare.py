@@ -132,12 +132,13 @@ def test_a_pair_that_cannot_be_measured_costs_no_other(recordings: list[Recordin
 
 
 def test_one_trial_has_no_interval_and_no_floor() -> None:
-    x, y = (each.system()[:1] for each in monkeys()[::2])
-    found = dynalign.compare({"x": x, "y": y}, effort=QUICK)
+    rng = np.random.default_rng(0)
+    x, y = (np.cos(rate * np.arange(80)[None, :, None] + rng.uniform(0, 6, size=(1, 1, 4))) for rate in (0.2, 0.5))
+    found = dynalign.compare({"x": x + 0.01 * rng.normal(size=x.shape), "y": y}, DSA(rank=2), effort=QUICK)
     assert not math.isnan(found.pairs[0].dissimilarity)
     assert math.isnan(found.pairs[0].low)
     assert math.isnan(found.pairs[0].floor)
-    assert any("x is one trial" in note for note in found.notes)
+    assert any("x, y holds one trial" in note for note in found.notes)
     assert any("a floor needs two" in note for note in found.notes)
 
 
@@ -168,8 +169,8 @@ def test_a_run_of_the_store_is_its_networks_states() -> None:
 def test_p_of_conditions_is_uniform_where_nothing_corresponds_and_small_where_it_does() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(5, 8, 6))
-    ps = [correspondence_of_rows(CKA(), x, rng.normal(size=(5, 8, 6)), count=0, seed=0).p for _ in range(40)]
-    assert 0.35 < np.mean(ps) < 0.65
+    ps = [correspondence_of_rows(CKA(), x, rng.normal(size=(5, 8, 6)), count=0, seed=0).p for _ in range(25)]
+    assert 0.3 < np.mean(ps) < 0.7
     assert np.mean(np.array(ps) <= 0.1) < 0.25
     turn, _ = np.linalg.qr(rng.normal(size=(6, 6)))
     found = correspondence_of_rows(CKA(), x, x @ turn, count=0, seed=0)

@@ -67,7 +67,8 @@ def test_one_of_several_arrays(tmp_path: Path) -> None:
 def test_mat_arrays_cells_and_structs(tmp_path: Path, ragged: list[np.ndarray]) -> None:
     x = walks()
     cells = np.empty((1, 3), dtype=object)
-    cells[0] = [trial.T for trial in ragged]  # (units, time), as many have it
+    for place, trial in enumerate(ragged):
+        cells[0, place] = trial.T  # (units, time), as many have it
     labels = np.array(CONDITIONS, dtype=object)
     scipy.io.savemat(tmp_path / "a.mat", {"x": x.T, "labels": labels})
     scipy.io.savemat(tmp_path / "b.mat", {"cells": cells})
@@ -193,7 +194,7 @@ def test_names_tell_files_apart(tmp_path: Path) -> None:
     assert [each.name for each in Recordings(paths).read()] == ["day1/a.npy", "day2/a.npy"]
     assert [each.name for each in Recordings({"x": paths[0], "y": paths[0]}).read()] == ["x", "y"]
     with pytest.raises(DynalignError, match="is named twice"):
-        Recordings([paths[0], paths[0]])
+        Recordings([paths[0], paths[0]]).read()
     np.savez(tmp_path / "b.npz", first=walks(), second=walks())
     assert [
         each.name for each in Recordings([f"{tmp_path / 'b.npz'}:{key}" for key in ("first", "second")]).read()
@@ -252,7 +253,7 @@ def test_components_keep_what_varies_most() -> None:
             r"a single row of numbers; if it is one unit in one trial of 500 time steps, say so, as axes=units,time",
         ),
         (np.zeros(9), {}, "a recording has the axes trials, time and units"),
-        (walks().transpose(1, 0, 2), {}, "neighbours along its axis 0 are alike"),
+        (walks(trials=12).transpose(1, 0, 2), {}, "neighbours along its axis 0 are alike"),
         (np.zeros((50, 3, 400)), {}, "would be 3 time steps per trial"),
         (
             walks(),

@@ -138,7 +138,7 @@ class Work:
         """Return distances of trials drawn with replacement, by pair."""
         alone = [name for name, each in self.recordings.items() if len(each.trials) < 2]
         if alone and self.effort.bootstrap:
-            self.notes.append(f"No interval: {', '.join(alone)} is one trial, and intervals come of drawing trials.")
+            self.notes.append(f"No interval: {', '.join(alone)} holds one trial, and intervals come of drawing trials.")
         pairs = [pair for pair in pairs if not set(pair) & set(alone)]
         if not self.effort.bootstrap or not pairs:
             return {}

@@ -40,7 +40,7 @@ def mat73_entries(path: Path) -> Entries:
         if isinstance(item, h5py.Group):
             for part in item:
                 add(f"{name}.{part}", item[part])
-        elif item.dtype == h5py.ref_dtype:
+        elif h5py.check_ref_dtype(item.dtype) is not None:
             size = int(np.prod(item.shape))
             text = size > 0 and _matlab_class(item.file[item[()].flat[0]]) == "char"
             kind = "labels" if text else "states"
@@ -78,7 +78,7 @@ def _mat73(path: Path, name: str) -> Any:
     h5py = package("h5py", path, "data")
     with h5py.File(path) as file:
         item = file[name.replace(".", "/")]
-        if item.dtype != h5py.ref_dtype:
+        if h5py.check_ref_dtype(item.dtype) is None:
             return _matlab_array(item)
         parts = [file[reference] for reference in np.asarray(item[()]).T.flat]  # in the order in which MATLAB counts
         if all(_matlab_class(part) == "char" for part in parts):

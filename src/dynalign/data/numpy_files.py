@@ -61,6 +61,6 @@ def _of_numpy(path: Path, work: Any) -> Any:
     try:
         return work()
     except ValueError as error:
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+        if any(words in str(error) for words in ("allow_pickle", "Object arrays", "Python objects")):
             raise DynalignError(f"{path.name} {_OBJECTS}.") from error
         raise
