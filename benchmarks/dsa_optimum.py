@@ -24,7 +24,6 @@ import numpy.typing as npt
 import torch
 from scipy.stats import ortho_group
 
-from dynalign.cli.job import stored_run
 from dynalign.metrics import DSA, pairwise
 from dynalign.metrics.vector_field_alignment import align, frame
 from dynalign.representations import Representation
@@ -42,9 +41,9 @@ def networks() -> list[Array]:
     subprocess.run([sys.executable, "train.py", "-m", *TRAINING], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     store = RunStore(ROOT / STORE)
     keys = sorted(folder.name for folder in store.root.iterdir() if (folder / "config.json").exists())
-    runs = [stored_run(store, key) for key in keys]
-    states = [run.states(epoch, PROBE) for run in runs for epoch in run.epochs]
-    return PROBE.reduce(states[:64])
+    runs = [store.open(key) for key in keys]
+    states = [PROBE.of(run, epoch) for run in runs for epoch in run.epochs]
+    return states[:64]
 
 
 def pick(systems: list[Array], count: int) -> list[tuple[int, int]]:
