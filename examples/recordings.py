@@ -10,9 +10,10 @@ where the condition of a trial says and go on by
 with M a damped rotation in monkeys A and B (period of 0.5 s, decay over 0.7 s), and in monkey C a decay without
 rotation (over 0.7 s and 0.1 s). Every neuron fires Poisson spikes, counted in bins of 20 ms, of a mean of
 
-    exp(log(0.5) + w z),    w drawn anew for every neuron,
+    1 + 0.55 (z1 cos a + z2 sin a),
 
-so that no neuron is shared, and monkey B has fewer of them and trials of unequal lengths.
+with preferred directions a that are spread evenly and begin anywhere, so that no neuron is shared. Monkey B has fewer
+neurons and trials of unequal lengths.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def record(
 ) -> tuple[list[Array], list[str]]:
     """Return spike counts (time, neurons) of every trial, and its condition; lengths are drawn from a range."""
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(2, neurons))
+    preferred = 2 * np.pi * (rng.permutation(neurons) + rng.random()) / neurons
+    weights = 0.55 * np.array([np.cos(preferred), np.sin(preferred)])
     names = [list(STARTS)[trial % len(STARTS)] for trial in range(trials)]
     counts = []
     for name in names:
@@ -59,7 +61,7 @@ def record(
         for _ in range(rng.integers(steps[0], steps[1] + 1)):
             path.append(state)
             state = matrix @ state + 0.06 * rng.normal(size=2)
-        counts.append(rng.poisson(np.exp(np.log(0.5) + 0.8 * np.array(path) @ weights)).astype(float))
+        counts.append(rng.poisson(np.maximum(1 + np.array(path) @ weights, 0)).astype(float))
     return counts, names
 
 
@@ -67,13 +69,13 @@ def write(folder: Path) -> None:
     """Write the three recordings, each in a format of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     same, other = rotation(period=0.5, decay=0.7), decays(slow=0.7, fast=0.1)
-    counts, names = record(same, trials=60, neurons=30, steps=(50, 50), seed=1)
+    counts, names = record(same, trials=60, neurons=40, steps=(50, 50), seed=1)
     cells = np.array(names, dtype=object)
     scipy.io.savemat(folder / "monkey_a.mat", {"counts": np.stack(counts), "condition": cells})
-    counts, names = record(same, trials=60, neurons=20, steps=(40, 60), seed=2)
+    counts, names = record(same, trials=60, neurons=30, steps=(40, 60), seed=2)
     arrays = {f"trial_{place:02d}": trial for place, trial in enumerate(counts)}
     np.savez(folder / "monkey_b.npz", condition=np.array(names), **arrays)  # type: ignore[arg-type]
-    counts, names = record(other, trials=60, neurons=30, steps=(50, 50), seed=3)
+    counts, names = record(other, trials=60, neurons=40, steps=(50, 50), seed=3)
     tables = [
         pd.DataFrame(trial, columns=[f"unit {unit}" for unit in range(trial.shape[1])]).assign(
             trial=place, time=STEP * np.arange(len(trial)), condition=name

@@ -52,15 +52,19 @@ def nwb(path: Path, *, trials: bool = True) -> Path:
     """Write two units with a spike every 10 ms and every 20 ms, a time series, and three trials of 0.5 s."""
     import pynwb
 
-    file = pynwb.NWBFile("test", "recordings", datetime(2026, 1, 1, tzinfo=timezone.utc))
+    file = pynwb.NWBFile(
+        session_description="test",
+        identifier="recordings",
+        session_start_time=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    )
     if trials:
-        file.add_trial_column("direction", "where to")
+        file.add_trial_column(name="direction", description="where to")
         for place, name in enumerate(["left", "right", "left"]):
             file.add_trial(start_time=float(place), stop_time=place + 0.5, direction=name)
     for every in (0.01, 0.02):
         file.add_unit(spike_times=np.arange(0, 3, every) + 0.001)
     series = np.stack([np.arange(300.0), np.arange(300.0) ** 2], axis=1)
-    file.add_acquisition(pynwb.TimeSeries("lfp", data=series, unit="V", rate=100.0))
+    file.add_acquisition(pynwb.TimeSeries(name="lfp", data=series, unit="V", rate=100.0))
     with pynwb.NWBHDF5IO(path, "w") as io:
         io.write(file)
     return path

@@ -71,7 +71,7 @@ def _show(result: Result, sweep: Sweep, out: Console) -> list[str]:
     shown: dict[str, Any] = {
         "table": table, "recordings": recordings, "fits": fits, "notes": result.details["notes"], "metrics": metrics,
     }  # fmt: skip
-    _, problems = save_all(comparison_figures(table, metrics), result.folder)
+    _, problems = save_all(comparison_figures(table, fits, metrics), result.folder)
     page = write_comparison(
         result.folder / "report.html", meta=meta(), configs={"this comparison": result.config}, **shown
     )

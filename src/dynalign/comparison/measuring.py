@@ -128,6 +128,9 @@ class Work:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = measure(self.metric, systems, pairs, prepared=ready, progress=self._progress("distances"))
+            own = measure(self.metric, systems, [(name, name) for name in ready], prepared=ready)
+        for name, distance in zip(ready, own, strict=True):
+            self.fitted[name] = replace(self.fitted[name], itself=distance.value)
         self.notes += [f"{self.metric.label}: {each.message}" for each in caught]
         return found
 
@@ -157,7 +160,7 @@ class Work:
             )
         return {pair: values[:, place] for place, pair in enumerate(pairs)}
 
-    def _floors(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, float]]:
+    def _floors(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         """Return what halves say of each pair, and note the floor of each recording."""
         if not self.view.has_halves:
             self.notes.append(
@@ -229,7 +232,7 @@ class Work:
         report = self.report
         return lambda done, total: report(f"{self.metric.label}: {what}", done, total)
 
-    def _corresponding(self, pair: tuple[str, str]) -> dict[str, float]:
+    def _corresponding(self, pair: tuple[str, str]) -> dict[str, Any]:
         """Return the p of the conditions' correspondence, where both recordings have conditions."""
         both = [self.recordings[name] for name in pair]
         if any(each.conditions is None for each in both) or not self.effort.permutations or self.view.matched:
@@ -254,18 +257,18 @@ class Work:
         return {"p": found.p, "p_least": found.least}
 
     def _tested(self, both: Sequence[Recording], labels: Sequence[str]) -> Correspondence:
-        how = {"count": self.effort.permutations, "seed": self.effort.seed}
+        count, seed = self.effort.permutations, self.effort.seed
         means = self.view.means
         if means is not None and self.metric.needs_matched_trials:
             x, y = (self.view.system(each) for each in both)
-            return correspondence_of_rows(self.metric, x, y, **how)
+            return correspondence_of_rows(self.metric, x, y, count=count, seed=seed)
         if means is not None:
             parts = [[each.means([label], means.steps) for label in labels if label in means.labels] for each in both]
         else:
             parts = [[each.system(each.of_condition(label)) for label in labels] for each in both]
-        return correspondence_of_systems(self.metric, *parts, **how)
+        return correspondence_of_systems(self.metric, parts[0], parts[1], count=count, seed=seed)
 
-    def _explained(self, pair: tuple[str, str]) -> dict[str, float]:
+    def _explained(self, pair: tuple[str, str]) -> dict[str, Any]:
         """Return what the metric says of its alignment, and note what it says of its fits, if it says anything."""
         if not isinstance(self.metric, OperatorMetric):
             return {}
@@ -283,7 +286,7 @@ class Work:
         return {"starts": float(found.starts), "at_best": float(found.at_best), "gap": float(found.gap)}
 
 
-def _floor_of(values: Sequence[float]) -> dict[str, float]:
+def _floor_of(values: Sequence[float]) -> dict[str, Any]:
     known = [value for value in values if not math.isnan(value)]
     if not known:
         return {"floor": math.nan, "floor_low": math.nan, "floor_high": math.nan}
@@ -291,11 +294,12 @@ def _floor_of(values: Sequence[float]) -> dict[str, float]:
     return {"floor": float(np.mean(known)), "floor_low": float(low), "floor_high": float(high)}
 
 
-def _interval(value: float, draws: npt.NDArray[np.float64]) -> dict[str, float]:
+def _interval(value: float, draws: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Return the ends of the 95 % interval: as far from the distance as draws lie from their median.
 
-    Samples hold fewer different trials than the recording, so that noise weighs more in them and their distances are
-    too large, all alike; how far they spread is not.
+    Samples hold some trials several times, so that their distances lie elsewhere than those of as many other trials
+    would: farther where noise passes for distance, nearer where a repeated trial passes for signal. How far they spread
+    suffers less.
     """
     known = draws[~np.isnan(draws)]
     if not known.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynalign.data import Recording
@@ -79,6 +79,8 @@ class Fit:
     Attributes
     ----------
     recording, metric : str
+    itself : float
+        Its distance from itself, all trials, which should be 0.
     floor, floor_low, floor_high : float
         Mean distance between two halves of its trials, and the ends between which 95 % of them lie.
     rank, variance, error, span : float
@@ -91,6 +93,7 @@ class Fit:
 
     recording: str
     metric: str
+    itself: float = math.nan
     floor: float = math.nan
     floor_low: float = math.nan
     floor_high: float = math.nan
@@ -123,7 +126,6 @@ class Comparison:
     pairs: Sequence[Pair]
     fits: Sequence[Fit]
     notes: Sequence[str] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """Return a row per metric and pair, with the columns of ``Pair`` and the verdict.
@@ -178,11 +180,10 @@ class Comparison:
         if label not in self.metrics:
             raise DynalignError(f"{label} measured nothing here; {suggestion(label, self.metrics)}")
         try:
-            from dynalign.report import matrix_figure, pairwise_matrix
+            from dynalign.report import comparison_draws
         except ImportError as error:
             raise DynalignError("plot() needs what pip install 'dynalign[train]' brings.") from error
-        names, matrix = pairwise_matrix(self.table(), label)
-        return matrix_figure(names, matrix, label, unit=self.metrics[label].unit, of="recording")
+        return comparison_draws(self.table(), self.fit_table(), label, self.metrics)["matrix"]()
 
     def __str__(self) -> str:
         lines = [_told(each) for each in self.recordings]

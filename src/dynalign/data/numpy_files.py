@@ -41,8 +41,9 @@ def npz_entries(path: Path) -> Entries:
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    layout: Any = np.lib.format
+    version = layout.read_magic(file)
+    read = layout.read_array_header_1_0 if version == (1, 0) else layout.read_array_header_2_0
     shape, _, dtype = read(file)
     return shape, dtype
 

@@ -123,5 +123,7 @@ def _trials(file: Any) -> tuple[Any, Any, dict[str, Sequence[Any]]]:
     if file.trials is None or not len(file.trials):
         return None, None, {}
     frame = file.trials.to_dataframe()
-    columns = {str(name): list(frame[name]) for name in frame.columns if name not in ("start_time", "stop_time")}
+    columns: dict[str, Sequence[Any]] = {
+        str(name): list(frame[name]) for name in frame.columns if name not in ("start_time", "stop_time")
+    }
     return frame["start_time"].to_numpy(), frame["stop_time"].to_numpy(), columns

@@ -127,7 +127,7 @@ class Recording:
         -------
         array (trials, time, units), or a list of arrays (time, units) where lengths differ or there are gaps
         """
-        chosen = np.arange(len(self.trials)) if places is None else places
+        chosen = range(len(self.trials)) if places is None else places.tolist()
         if self.even:
             return np.stack([self.trials[place] for place in chosen])
         return [piece for place in chosen for piece in self._pieces[place]]
@@ -146,7 +146,7 @@ class Recording:
         DynalignError
             If a condition has no trial, or a time step of it is known in none.
         """
-        chosen = np.arange(len(self.trials)) if places is None else places
+        chosen = range(len(self.trials)) if places is None else places.tolist()
         found = np.empty((len(labels), steps, self.units))
         for row, label in enumerate(labels):
             mine = [self.trials[place][:steps] for place in chosen if (self.conditions or ())[place] == label]

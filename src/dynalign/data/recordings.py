@@ -197,7 +197,7 @@ def _of_object(name: str, value: Any, how: Reading) -> tuple[Loaded, Entries]:
 
 def _filled(value: Any, where: str) -> Any:
     if isinstance(value, np.ma.MaskedArray):
-        return np.ma.filled(value.astype(np.float64), np.nan)
+        return value.astype(np.float64).filled(np.nan)
     return as_array(value, where)
 
 

@@ -1,6 +1,6 @@
 """What a person looks at: figures, the HTML report, the terminal's last screen, the leaderboard."""
 
-from dynalign.report.comparison.figures import comparison_figures
+from dynalign.report.comparison.figures import comparison_draws, comparison_figures
 from dynalign.report.comparison.page import write_comparison
 from dynalign.report.comparison.terminal import print_comparison
 from dynalign.report.leaderboard.figures import (
@@ -39,6 +39,7 @@ __all__ = [
     "claims_markdown",
     "claims_table",
     "classical_mds",
+    "comparison_draws",
     "comparison_figures",
     "curves",
     "curves_figure",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from dynalign.metrics.base import Description
 from dynalign.report.parts.axes import new_figure, tidy, titled
@@ -20,26 +23,29 @@ from dynalign.report.sweep.table import mappable, pairwise_matrix, unit_of
 _ROWS = 40  # pairs up to which each has a row
 
 
-def comparison_figures(table: pd.DataFrame, metrics: Mapping[str, Description]) -> dict[str, Figure | Problem]:
-    """Return every figure of a comparison by its name."""
+def comparison_figures(
+    table: pd.DataFrame, fits: pd.DataFrame, metrics: Mapping[str, Description]
+) -> dict[str, Figure | Problem]:
+    """Return every figure of a comparison by its name; see ``write_comparison`` for the arguments."""
     draws: dict[str, Callable[[], Figure]] = {}
     for label in metrics:
-        for kind, draw in figure_draws(table, label, metrics).items():
+        for kind, draw in comparison_draws(table, fits, label, metrics).items():
             draws[f"{kind} {label}"] = draw
     return drawn(draws)
 
 
-def figure_draws(
-    table: pd.DataFrame, label: str, metrics: Mapping[str, Description]
+def comparison_draws(
+    table: pd.DataFrame, fits: pd.DataFrame, label: str, metrics: Mapping[str, Description]
 ) -> dict[str, Callable[[], Figure]]:
-    """Return what draws the figures of one metric: its matrix, its map if there can be one, and its pairs."""
+    """Return what draws the figures of one metric: its pairs, its matrix, and its map if there can be one."""
     names, matrix = pairwise_matrix(table, label)
+    own = fits[fits["metric"] == label].set_index("recording")["itself"]
+    np.fill_diagonal(matrix, own.reindex(names).to_numpy(dtype=float))
     title, unit = heading(label, metrics), unit_of(table, label)
     draws: dict[str, Callable[[], Figure]] = {
-        "pairs": partial(pairs_figure, table[table["metric"] == label], title, unit=unit)
+        "pairs": partial(pairs_figure, table[table["metric"] == label], title, unit=unit),
+        "matrix": partial(matrix_figure, names, matrix, title, unit=unit, of="recording"),
     }
-    if len(names) >= 3:
-        draws["matrix"] = partial(matrix_figure, names, matrix, title, unit=unit, of="recording")
     if mappable(matrix):
         draws["map"] = partial(embedding_figure, names, matrix, title, unit=unit)
     return draws
@@ -65,11 +71,11 @@ def pairs_figure(rows: pd.DataFrame, title: str, *, unit: str) -> Figure:
     axes.grid(axis="y", visible=False)
     titled(axes, title)
     known = rows["floor"].notna().any()
-    entries = [axes.plot([], [], "o-", color=COLOURS[0], label="all trials, 95 % interval")[0]]
+    entries: list[Artist] = [axes.plot([], [], "o-", color=COLOURS[0], label="all trials, 95 % interval")[0]]
     if known:
         entries += [
             axes.plot([], [], "D", color=COLOURS[1], label="half of one, half of the other")[0],
-            axes.barh([0], [0], color=COLOURS[4], alpha=0.35, label="floor: halves of one recording"),
+            Patch(color=COLOURS[4], alpha=0.35, label="floor: halves of one recording"),
         ]
     figure.legend(handles=entries, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dynalign.metrics.base import Description
-from dynalign.report.comparison.figures import figure_draws
+from dynalign.report.comparison.figures import comparison_draws
 from dynalign.report.comparison.terminal import spelt, steps_of
 from dynalign.report.parts.metrics import guides, heading, listed, scales, with_unit
 from dynalign.report.parts.numbers import counted, number
@@ -108,13 +108,13 @@ def _part(
         ],
         "pictures": [
             (pieces.picture(f"The figure of {kind} of {label}", draw), _CAPTIONS[kind])
-            for kind, draw in figure_draws(table, label, metrics).items()
+            for kind, draw in comparison_draws(table, fits, label, metrics).items()
         ],
         "says": [_sentence(row) for row in rows],
     }
 
 
-def _sentence(row: Mapping[str, Any]) -> str:
+def _sentence(row: Mapping[Any, Any]) -> str:
     """Say what a pair's numbers say."""
     both = f"{row['run']} and {row['reference']}"
     if row["reason"]:

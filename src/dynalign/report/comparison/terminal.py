@@ -97,12 +97,12 @@ def _recordings_table(recordings: pd.DataFrame) -> Table:
 
 def _pairs_table(rows: pd.DataFrame) -> Table:
     floors, tested = bool(rows["floor"].notna().any()), bool(rows["p"].notna().any())
-    heads = ["pair", "distance", *(["halves", "floor", "so"] if floors else []), *(["p"] if tested else [])]
+    heads = ["pair", "distance", *(["halves", "floor", "verdict"] if floors else []), *(["p"] if tested else [])]
     shown = _table(heads)
     for row in rows[rows["reason"] == ""].to_dict("records"):
         cells = [spelt(row["dissimilarity"], row["low"], row["high"])]
         if floors:
-            cells += [number(row["halves"]), f"{number(row['floor'])}, to {number(row['floor_high'])}", row["verdict"]]
+            cells += [number(row["halves"]), f"{number(row['floor'])} (to {number(row['floor_high'])})", row["verdict"]]
         if tested:
             cells.append(number(row["p"]))
         shown.add_row(Text(f"{row['run']} – {row['reference']}"), *cells)
