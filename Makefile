@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
+READY_DOCS := $(VENV)/.ready-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper test types tests format clean
+.PHONY: help setup sweep train testcase leaderboard paper figures docs test types tests format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -31,6 +32,13 @@ paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.
 	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
 	$(BIN)/python benchmarks/publish.py --claims multirun/paper
 
+figures: $(READY) ## every figure of the newest results as SVG and PDF, for papers; FOLDER="..." names other results
+	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))
+
+docs: $(READY_DOCS) ## the documentation as a site that opens without a network: site/index.html; runs its notebooks
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "wrote site/index.html"
+
 test: $(READY_TEST) ## run style checks, type checks and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,7 +55,7 @@ format: $(READY_TEST) ## rewrite the source in the project's style
 	$(BIN)/ruff format .
 
 clean: ## delete the virtual environment and all results
-	rm -rf $(VENV)
+	rm -rf $(VENV) site
 	find multirun -mindepth 1 -not -name .gitkeep -delete
 
 comma := ,
@@ -69,3 +77,6 @@ $(READY): $(BIN)/python pyproject.toml constraints.txt
 $(READY_TEST): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,test)
 	@touch $(READY)
+
+$(READY_DOCS): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,docs)

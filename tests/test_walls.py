@@ -12,6 +12,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dynalign"
 FLOORS = {
     "errors": 0,
+    "redaction": 1,
+    "soundness": 1,
     "identity": 1,
     "tasks": 1,
     "models": 1,
@@ -19,6 +21,7 @@ FLOORS = {
     "attractors": 1,
     "statistics": 1,
     "processes": 1,
+    "engines": 2,
     "metrics": 2,
     "inference": 2,
     "networks": 2,
@@ -26,16 +29,16 @@ FLOORS = {
     "dynamics": 3,
     "representations": 3,
     "store": 4,
-    "results": 5,
     "tables": 5,
-    "training": 5,
-    "loggers": 5,
-    "testcases": 5,
-    "studies": 6,
-    "report": 7,
-    "comparison": 8,
-    "cli": 9,
-    "__main__": 10,
+    "results": 6,
+    "training": 6,
+    "loggers": 6,
+    "testcases": 6,
+    "studies": 7,
+    "report": 8,
+    "comparison": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
 

@@ -13,6 +13,7 @@ _COMMANDS = {
     "testcase": "put metrics to test cases whose answers are known",
     "study": "compare groups of networks, and judge published claims",
     "compare": "compare recordings, in files of many formats",
+    "figures": "write every figure of a folder of results for papers, as SVG and PDF",
 }
 _HELP = "\n".join(
     [

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 import scipy.linalg  # noqa: F401  # one_thread limits what is loaded by then
@@ -20,9 +22,19 @@ if TYPE_CHECKING:
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+_limit: int | None = None
+
+
 def cores() -> int:
     """Return how many processors this program may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return there if _limit is None else min(there, _limit)
+
+
+def limit_cores(count: int) -> None:
+    """Let this program use at most so many processors: the others are for programs beside it."""
+    global _limit
+    _limit = max(1, count)
 
 
 def started(workers: int) -> ProcessPool:
@@ -31,7 +43,7 @@ def started(workers: int) -> ProcessPool:
 
     return ProcessPool(
         max_workers=workers,
-        initializer=one_thread,
+        initializer=start_worker,
         context=multiprocessing.get_context("spawn"),  # a fork would inherit torch's threads, and lock
     )
 
@@ -41,12 +53,36 @@ def how_it_died(error: ProcessExpired) -> str:
     return f"its process died (exit code {error.exitcode})"
 
 
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, however that ends: nobody waits for its results."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])  # which is closed when the parent is gone
+        os._exit(1)
+
+    threading.Thread(target=watch, name="ends with its parent", daemon=True).start()
+
+
+def start_worker() -> None:
+    """Begin a process that computes for another one: on one thread, and for no longer than that one lives."""
+    end_with_parent()
+    one_thread()
+
+
 def one_thread() -> None:
     """Keep processes out of each other's way, and their numbers the same on any number of processors."""
+    use_threads(1)
+
+
+def use_threads(count: int) -> None:
+    """Compute on so many threads from now on: sums are split by it, so that numbers depend on it in their last bits."""
     from threadpoolctl import threadpool_limits  # as above
 
-    torch.set_num_threads(1)
-    threadpool_limits(1)
+    torch.set_num_threads(count)
+    threadpool_limits(count)
 
 
 Run = Callable[[Callable[..., Any], Sequence[Sequence[Any]]], Iterator[tuple[int, Any]]]
@@ -67,7 +103,7 @@ def side_by_side(workers: int) -> Iterator[Run]:
     DynalignError
         If a process dies.
     """
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
 
     def run(function: Callable[..., Any], tasks: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
         with _starting_on_one_thread():  # processes start as tasks come in

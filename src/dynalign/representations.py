@@ -42,8 +42,8 @@ class Stored(Protocol):
     def config(self) -> Mapping[str, Any]:
         """What determined the network."""
 
-    def weights(self, epoch: int) -> Mapping[str, torch.Tensor]:
-        """Return the weights at a checkpoint."""
+    def restore(self, model: torch.nn.Module, epoch: int) -> None:
+        """Give a model the weights of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ def shown(metric: Metric, states: States, inputs: States | None) -> States | Dri
 def network_at(run: Stored, epoch: int, classes: Iterable[type] = ()) -> Network:
     """Return the network of a stored run as it was at a checkpoint."""
     network = build_network(run.config, run.key, classes=classes)
-    network.model.load_state_dict(run.weights(epoch))
+    run.restore(network.model, epoch)
     network.model.eval()
     return network
 

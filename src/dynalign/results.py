@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ import pandas as pd
 from dynalign.errors import DynalignError
 from dynalign.identity import name_of, spelt, varying
 from dynalign.metrics import Description
+from dynalign.redaction import redacted_data
 from dynalign.store import read_json, write_json
+from dynalign.tables import read_table
 
 RESULT, SWEEP, _JOBS = "result.json", "sweep.json", ".jobs"
 RUNNING, FAILED, KILLED, MISSING = "running", "failed", "killed", "missing"
@@ -116,13 +118,18 @@ class Result:
 
     def rows(self) -> pd.DataFrame:
         """Return the job's table of numbers; empty if it has none."""
-        return pd.read_parquet(self.folder / self.table) if self.table else pd.DataFrame()
+        if not self.table:
+            return pd.DataFrame()
+        stem = Path(self.table).stem
+        if self.table != f"{stem}.parquet" or (self.folder / self.table).is_symlink():
+            raise DynalignError(f"The result in {self.folder} names the table {self.table}, which lies elsewhere.")
+        return read_table(self.folder, stem)
 
     def write(self) -> None:
         """Write it into the job's folder, over what stood there before."""
         content = asdict(self)
         del content["folder"]
-        write_json(self.folder / RESULT, content)
+        write_json(self.folder / RESULT, redacted_data(content))
 
 
 def read_result(folder: Path) -> Result | None:
@@ -131,7 +138,17 @@ def read_result(folder: Path) -> Result | None:
     if not isinstance(content, dict) or "command" not in content:
         return None
     known = {each.name for each in fields(Result)}
-    return Result(**{name: value for name, value in content.items() if name in known}, folder=folder)
+    result = Result(**{name: value for name, value in content.items() if name in known}, folder=folder)
+    return result if _is_sound(result) else None
+
+
+def _is_sound(result: Result) -> bool:
+    """Whether every entry is of the kind that ``Result.write`` has written."""
+    like = {tuple: (list, tuple), float: (int, float)}
+    kinds = {name: type(value) for name, value in vars(Result("")).items() if name not in ("value", "folder")}
+    return all(
+        isinstance(getattr(result, name), like.get(kind, kind)) for name, kind in kinds.items() if name != "folder"
+    )
 
 
 @dataclass(frozen=True)
@@ -188,6 +205,30 @@ class Sweep:
             _point(sweep_folder, identity, number, job_folder, overrides)
         result.write()
         return result
+
+    @staticmethod
+    def lose(sweep_folder: Path, command: str, number: int, overrides: Sequence[str], reason: str) -> bool:
+        """Note why a job of the sweep in ``sweep_folder`` was lost that could not say so itself.
+
+        Returns
+        -------
+        bool
+            Whether it was: what a job that had ended said stands.
+        """
+        identity = str((read_json(sweep_folder / SWEEP) or {}).get("sweep", ""))
+        jobs = sweep_folder / _JOBS / identity
+        pointer = read_json(jobs / f"{number}.json")
+        own = jobs / str(number) if pointer is None else sweep_folder / pointer["folder"]
+        there = None if pointer is None else read_result(own)
+        if there is None or (there.sweep, there.number) != (identity, number):
+            there = Result(command, number, list(overrides), identity, folder=own)
+        if there.status != RUNNING:
+            return False
+        own.mkdir(parents=True, exist_ok=True)
+        replace(there, status=MISSING if pointer is None else KILLED, reason=reason).write()
+        if pointer is None:
+            _point(sweep_folder, identity, number, own, overrides)
+        return True
 
     @classmethod
     def load(cls, folder: Path | str) -> Sweep:
@@ -314,7 +355,11 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
         if pointer is None:
             yield Result(command, number, typed, identity, MISSING, "It never started.", folder=folder)
             continue
-        place = folder / pointer["folder"]
+        if not isinstance(pointer, dict) or not {"folder", "overrides"} <= set(pointer):
+            reason = "What it noted when it started cannot be read."
+            yield Result(command, number, typed, identity, KILLED, reason, folder=folder)
+            continue
+        place = folder / str(pointer["folder"])
         result = read_result(place)
         if result is not None and result.sweep != identity:
             reason = "Its folder was used again by a later sweep."
@@ -323,7 +368,16 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
             reason = "It was killed before it could say how it ended."
             yield Result(command, number, pointer["overrides"], identity, KILLED, reason, folder=place)
         else:
-            yield result
+            yield _whole(result)
+
+
+def _whole(result: Result) -> Result:
+    """Return a result, as failed if its table cannot be read: so it costs itself and no other."""
+    try:
+        result.rows()
+    except DynalignError as error:
+        return replace(result, status=FAILED, reason=str(error))
+    return result
 
 
 def _cell(value: Any) -> Any:

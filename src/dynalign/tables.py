@@ -1,4 +1,4 @@
-"""Write tables, for people and for programs."""
+"""Write tables, for people and for programs, and read them again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dynalign.errors import DynalignError
 from dynalign.store import write_atomically
 
 
@@ -15,6 +16,25 @@ def write_table(table: pd.DataFrame, folder: Path, stem: str) -> dict[str, Path]
     write_atomically(paths["parquet"], lambda path: _one_kind(table).to_parquet(path, index=False))
     write_atomically(paths["csv"], lambda path: table.to_csv(path, index=False))
     return paths
+
+
+def read_table(folder: Path, stem: str) -> pd.DataFrame:
+    """Return a table that ``write_table`` has written.
+
+    Raises
+    ------
+    DynalignError
+        If it is not there, or cannot be read.
+    """
+    path = folder / f"{stem}.parquet"
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises whatever it happens upon
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DynalignError(
+            f"{path} cannot be read ({said}); type the command of that folder again, which "
+            "computes only what is missing."
+        ) from error
 
 
 def _one_kind(table: pd.DataFrame) -> pd.DataFrame:

@@ -29,11 +29,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_files_and_what_is_said_of_them_become_settings(here: Path) -> None:
     typed = ["-m", "a.mat", "b c.npz", "axes=units,time,trials", "smooth_ms=0,20", "metric=[dsa,cka]", "x=1.npy"]
     assert rewritten(typed) == [
-        "-m", "data.files=['a.mat','b c.npz','x=1.npy']", "data.axes=['units','time','trials']", "data.smooth_ms=0,20",
+        "-m", "data.files=[a.mat,'b c.npz','x=1.npy']", "data.axes=[units,time,trials]", "data.smooth_ms=0,20",
         "metric=[dsa,cka]",
     ]  # fmt: skip
     assert rewritten(["a.mat:rates", "it's.npy", "condition=a.mat:side", "key=null"]) == [
-        "data.files=['a.mat:rates','it\\'s.npy']", "data.condition='a.mat:side'", "data.key=null",
+        "data.files=[a.mat:rates,'it\\'s.npy']", "data.condition=a.mat:side", "data.key=null",
     ]  # fmt: skip
     assert rewritten(["data=example", "align=condition_mean"]) == ["data=example", "align=condition_mean"]
     assert rewritten(["--help"]) == ["--help"]

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from tests.cli.tiny import DSA, TINY
-from tests.command import Ran, run
+from tests.command import ROOT, Ran, run
+from tests.report.pages import Page
 from tests.wandb_file import read_run
+
+from dynalign.cli.figures import write_figures
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +69,20 @@ def test_report_and_figures(sweep: Ran) -> None:
     assert "Recurrent noise has no meaning for Mamba" in report
     for metric in ("dsa-n_delays-3-rank-6-starts-12", "cka", "procrustes"):
         assert (sweep.folder / f"matrix-{metric}.png").stat().st_size > 5000
+    page = Page(report)
+    kinds = [chart["kind"] for chart in page.charts.values()]
+    assert kinds.count("matrix") == kinds.count("map") == 3
+    (states,) = (chart for chart in page.charts.values() if chart["kind"] == "trajectories")
+    assert [network["name"] for network in states["networks"]] == ["rnn noise=0", "rnn noise=0.1", "mamba noise=0"]
+    links = [link["href"] for link in page.all("a")]
+    assert links == ["dissimilarities.csv", "dissimilarities.parquet", "../store"]
+    assert "git commit" in page.text or not (ROOT / ".git").exists()
+
+
+def test_figures_for_papers(sweep: Ran) -> None:
+    assert write_figures(sweep.folder, Console(quiet=True)) == []
+    names = {path.name for path in (sweep.folder / "figures").iterdir()}
+    assert names >= {"learning.svg", "learning.pdf", "training.pdf", "matrix-cka.svg", "map-procrustes.pdf"}
 
 
 def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -17,6 +20,7 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.pieces: list[str] = []
+        self.scripts: list[str] = []
         self.open: list[str] = []
         self.feed(html)
         self.close()
@@ -31,15 +35,43 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif self.open and self.open[-1] != "style":
             self.pieces.append(data)
 
     @property
     def text(self) -> str:
         return re.sub(r"\s+", " ", " ".join(self.pieces))
 
+    @property
+    def charts(self) -> dict[str, dict[str, Any]]:
+        """What the page's script is given to draw, each of which must have its place."""
+        found = json.loads(self.scripts[0])["charts"] if self.scripts else {}
+        places = [attributes["data-chart"] for _, attributes in self.elements if "data-chart" in attributes]
+        assert places == list(found)
+        return found
+
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def unscripted(html: str) -> str:
+    """Return a page without what its scripts hold, which must all stand in the page itself."""
+    assert not re.search(r"<script[^>]*src", html)
+    return re.sub(r"(<script[^>]*>).*?</script>", r"\1</script>", html, flags=re.DOTALL)
+
+
+def asks_nothing(html: str) -> None:
+    """Assert that a page names nothing outside itself but files beside it, and that its pictures don't either."""
+    assert not re.search(r"https?://|@import|url\(|<link|<iframe", html, re.IGNORECASE)
+    assert "//" not in "".join(attributes.get("href") or "" for _, attributes in Page(html).elements)
+    for _, attributes in Page(html).elements:
+        for name in ("src", "srcset"):
+            if name in attributes:
+                assert str(attributes[name]).startswith("data:image/svg+xml;base64,")
+                picture = base64.b64decode(str(attributes[name]).split(",")[1])
+                assert not re.search(rb"href=\"(?!#|data:)|url\((?!#)|<script", picture)
 
 
 def overflow(figure: Figure) -> float:

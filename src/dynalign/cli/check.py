@@ -21,16 +21,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dynalign.cli.job import check_top
+from dynalign.cli.names import prefer_own
 from dynalign.cli.schema import TARGET, join
+from dynalign.engines import engine_of
 from dynalign.errors import DynalignError, suggestion
-from dynalign.identity import locate
+from dynalign.identity import locate, trust
 
 _PLUGINS = {
-    "hydra/sweeper/optuna": "pip install 'dynalign[optuna]'",
-    "hydra/launcher/joblib": "pip install hydra-joblib-launcher",
-    "hydra/launcher/submitit_local": "pip install hydra-submitit-launcher",
-    "hydra/launcher/submitit_slurm": "pip install hydra-submitit-launcher",
-    "hydra/launcher/ray": "pip install hydra-ray-launcher",
+    "hydra/sweeper/optuna_plugin": "hydra/sweeper=optuna needs the package hydra-optuna-sweeper; "
+    "pip install 'dynalign[optuna]' brings it.",
 }
 _OPTIONAL = {"logger": "none", "callbacks": None, "experiment": None, "search": None}
 """Groups that may be switched off with null, and what stands for that."""
@@ -80,6 +79,7 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     base = Path(options.config_path) if options.config_path else conf
     name = options.config_name or config_name
     extra = [] if options.config_dir is None else [str(Path(options.config_dir).resolve())]
+    prefer_own()
     with initialize_config_dir(str(base.resolve()), version_base="1.3"):
         check = _Check(name, config_name, _parse([word for word in words if word]), extra, multirun=options.multirun)
         expected = check.run()
@@ -117,12 +117,15 @@ class _Check:
         composed = [(words, self._compose(words)) for words in _combinations(choices)]
         for _, config in composed:
             _check_packages(config)
+            _check_launcher(config)
+            _trust(config)
         known = [set(_keys(config, "")) for _, config in composed]
         values = [self._checked(override, composed, known) for override in values]
         self.overrides = [*choices, *values]
         for words, _ in composed:
             config = self._compose([*words, *(_first(each) for each in values)])
             check_top(config)
+            _trust(config)
         for place, override in enumerate(values):
             if override.is_discrete_sweep() and "." not in override.key_or_group:
                 others = [_first(each) for each in [*values[:place], *values[place + 1 :]]]
@@ -220,6 +223,31 @@ def _check_packages(config: DictConfig) -> None:
             )
 
 
+def _check_launcher(config: DictConfig) -> None:
+    """Refuse a launcher whose package is not installed, or that has no such settings."""
+    settings = OmegaConf.select(config, "hydra.launcher")
+    if settings is not None and "engine" in settings:
+        try:
+            plain = OmegaConf.to_container(settings, resolve=True)
+        except OmegaConfBaseException:  # it refers to what only a sweep that runs has; the launcher will look again
+            return
+        assert isinstance(plain, dict)
+        engine_of(str(plain.pop("engine")), {str(key): value for key, value in plain.items() if key != TARGET})
+
+
+def _trust(config: Any) -> None:
+    """Trust every class that a config of the user's names."""
+    if isinstance(config, DictConfig):
+        for key in config:
+            node = config._get_node(key)
+            if key == TARGET and isinstance(node._value(), str):  # type: ignore[union-attr]
+                trust(str(node._value()))  # type: ignore[union-attr]
+            elif isinstance(node, DictConfig) and not (
+                node._is_missing() or node._is_none() or node._is_interpolation()
+            ):
+                _trust(node)
+
+
 def _is_setting(key: str, config: DictConfig) -> bool:
     """Whether a key is an argument, not in the config, of the target of the node that it would stand in."""
     parent, _, name = key.rpartition(".")
@@ -265,7 +293,7 @@ def _missing(error: MissingConfigException) -> str:
     whole = str(error.missing_cfg_file)
     group, _, choice = whole.rpartition("/")
     if whole in _PLUGINS:
-        return f"{group}={choice} needs a plugin; {_PLUGINS[whole]} brings it."
+        return _PLUGINS[whole]
     offered = list(error.options or GlobalHydra.instance().config_loader().get_group_options(group))
     if not group:
         return f"There is no config {choice}; {suggestion(choice, offered)}"

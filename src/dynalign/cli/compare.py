@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from dynalign.errors import DynalignError
 _LISTS = ("axes", "ignore")
 _WORDS = ("key", "condition", "folder")
 _NUMBERS = ("step_ms", "bin_ms", "smooth_ms", "components")
+_NO_WORDS = ("null", "true", "false", "nan", "inf")
+_PLAIN = re.compile(r"[A-Za-z./_][\w./:-]*")
 _OF_DATA = (*_LISTS, *_WORDS, *_NUMBERS)
 
 
@@ -82,5 +85,8 @@ def _setting(word: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'") if "'" in text or text.endswith("\\") else text
+    """Return a word as Hydra takes it for what it is, in quotes only if it needs some."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _NO_WORDS:
+        return text
+    escaped = text.replace("'", "\\'")
     return f"'{escaped}'"

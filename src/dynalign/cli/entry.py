@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
 import traceback
@@ -20,9 +22,16 @@ from rich.markup import escape
 
 from dynalign.cli import CONF, terminal
 from dynalign.cli.check import check_command_line
+from dynalign.cli.job import threads_of
+from dynalign.cli.launching import stop_engines
+from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart
-from dynalign.errors import DynalignError
-from dynalign.results import FAILED, Result, Sweep, sweep_folder_of
+from dynalign.errors import DynalignError, in_words
+from dynalign.processes import use_threads
+from dynalign.redaction import redacted
+from dynalign.results import FAILED, SWEEP, Result, Sweep, sweep_folder_of
+
+_STOPPED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 @dataclass(frozen=True)
@@ -55,14 +64,23 @@ def run_command(command: Command) -> None:
         sys.exit(f"Error: {error}")
     sys.argv[1:] = typed.arguments
     SweepStart.expected = typed.expected
-
-    def job(config: DictConfig) -> float | None:
-        return _run(command, config)
-
-    code = _exit_code(lambda: hydra.main(config_path=str(CONF), config_name=command.name, version_base="1.3")(job)())
-    if SweepStart.folder is not None:  # whatever a launcher raised, what its jobs left is told
+    quiet_search()
+    use_threads(1)  # what is compared after the jobs, too, is to come out the same on any machine
+    run = hydra.main(config_path=str(CONF), config_name=command.name, version_base="1.3")(_Task(command))
+    code = _exit_code(run)
+    if SweepStart.folder is not None and code != _STOPPED:  # whatever a launcher raised, what its jobs left is told
         code = max(code, _summarise(command, SweepStart.folder))
     sys.exit(code)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What Hydra is to call for every job; a launcher can send it to another process."""
+
+    command: Command
+
+    def __call__(self, config: DictConfig) -> float | None:
+        return _run(self.command, config)
 
 
 def group_of(settings: Any) -> str:
@@ -72,6 +90,9 @@ def group_of(settings: Any) -> str:
 
 
 def _exit_code(work: Callable[[], object]) -> int:
+    """Let Hydra work; return the exit code. What it, or a launcher or sweeper of another, raises is one sentence."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # it raises, rather than printing a trace of calls and leaving
     try:
         work()
     except SystemExit as end:
@@ -80,17 +101,36 @@ def _exit_code(work: Callable[[], object]) -> int:
         print(end.code, file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
+        before_that = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one who types it twice wants the same
+        stop_engines()
+        signal.signal(signal.SIGINT, before_that)
         return _stopped()
+    except Exception as error:
+        reason = _reason(error, SweepStart.folder)
+        print(f"Error: {reason}", file=sys.stderr)  # noqa: T201
+        return 1
+    finally:
+        stop_engines()
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
     return 0
 
 
 def _stopped() -> int:
-    terminal.console().print("[yellow]Stopped. The same command goes on where this one was.[/]")
-    return 130
+    """Say what is kept of what was stopped from the keyboard, and how to go on; return the exit code."""
+    folder, kept = SweepStart.folder, ""
+    if folder is not None:
+        jobs = Sweep.load(folder)
+        kept = f" {len(jobs.finished)} of {len(jobs.results)} jobs are finished and kept."
+    terminal.console().print(f"[yellow]Stopped.[/]{kept} The same command goes on where this one was.", soft_wrap=True)
+    return _STOPPED
 
 
 def _run(command: Command, config: DictConfig) -> float | None:
     """Run one job and write down how it ended; in a sweep, a failure is not raised, so that the others go on."""
+    terminal.show_warnings()  # here, for a launcher may have brought the job to another process
     start = time.perf_counter()
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
@@ -98,6 +138,7 @@ def _run(command: Command, config: DictConfig) -> float | None:
     sweeping = settings.mode == RunMode.MULTIRUN
     result = None
     try:
+        use_threads(threads_of(config))
         if sweeping:
             number = int(settings.job.num)
             result = Sweep.join(
@@ -112,13 +153,16 @@ def _run(command: Command, config: DictConfig) -> float | None:
     except (Exception, KeyboardInterrupt) as error:
         reason = _reason(error, folder)
         if result is not None:
-            replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
+            with contextlib.suppress(OSError):  # on a full disk: what is read of the job then is that it was running
+                replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
         if isinstance(error, KeyboardInterrupt):
-            sys.exit(_stopped())
+            raise
         if not sweeping:
             sys.exit(f"Error: {reason}")
         terminal.console().print(f"[red]failed[/]   {escape(' '.join(overrides))}: {escape(reason)}", soft_wrap=True)
         return None
+    finally:
+        use_threads(1)
     if not sweeping and _summarise(command, folder):
         sys.exit(1)
     return done.value
@@ -126,6 +170,7 @@ def _run(command: Command, config: DictConfig) -> float | None:
 
 def _summarise(command: Command, folder: Path) -> int:
     """Summarise what is in a folder; return the exit code."""
+    terminal.show_warnings()
     console = terminal.console()
     try:
         sweep = Sweep.load(folder)
@@ -135,21 +180,25 @@ def _summarise(command: Command, folder: Path) -> int:
     except Exception as error:
         console.print(f"[red]No summary[/]: {escape(_reason(error, folder))}", soft_wrap=True)
         return 1
+    if (folder / SWEEP).exists():
+        print_found(folder, console)
     for problem in problems:
         console.print(f"[red]problem[/]  {escape(problem)}", soft_wrap=True)
     return 1 if problems or sweep.lost else 0
 
 
-def _reason(error: BaseException, folder: Path) -> str:
+def _reason(error: BaseException, folder: Path | None) -> str:
     """Return the sentence to show for an error; one that was not foreseen leaves its traceback in the folder."""
-    if isinstance(error, DynalignError):
-        return str(error)
+    if isinstance(error, DynalignError) or in_words(error):
+        return redacted(in_words(error) or str(error))
     if isinstance(error, KeyboardInterrupt):
         return "It was stopped from the keyboard."
-    said = f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0]
+    said = redacted(f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0])
+    if folder is None:
+        return said
     path = folder / "traceback.txt"
     try:
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        path.write_text(redacted("".join(traceback.format_exception(error))), encoding="utf-8")
     except OSError:
         return said
     return f"{said} ({path} has the details)"

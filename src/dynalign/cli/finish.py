@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from dynalign.cli.job import build_loggers
-from dynalign.loggers import RunInfo
+from dynalign.cli.schema import TARGET
+from dynalign.identity import locate_stored
+from dynalign.loggers import RunInfo, RunLogger
 from dynalign.results import Sweep
 
 
@@ -26,10 +28,18 @@ def log_summary(
     problems = []
     plain = OmegaConf.to_container(OmegaConf.create(sweep.finished[0].config))
     assert isinstance(plain, dict)
-    for logger in build_loggers({str(key): value for key, value in plain.items()}):
+    for logger in _loggers(plain.get("logger") or {}):
         info = RunInfo(uuid.uuid4().hex[:12], f"summary-{group}", group, "summary", ["summary"], {}, sweep.folder)
         try:
             logger.summary(info, tables=tables, figures=figures, numbers=numbers)
         except Exception as error:
             problems.append(f"{type(logger).__name__} could not log the summary: {type(error).__name__}: {error}")
     return problems
+
+
+def _loggers(nodes: Mapping[str, Any]) -> list[RunLogger]:
+    """Build the loggers of a stored config, which may be anybody's."""
+    return [
+        locate_stored(str(node[TARGET]), RunLogger)(**{name: node[name] for name in node if not name.startswith("_")})
+        for node in nodes.values()
+    ]

@@ -186,6 +186,7 @@ def check_top(config: DictConfig) -> dict[str, Any]:
         numbers["limit"] = check_value("limit", config.limit, float, "the command line")
         if not numbers["limit"] > 0:
             raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
+    numbers |= {"threads": threads_of(config)} if "threads" in config else {}
     if "reference" in config and not isinstance(config.reference, str | int):
         raise DynalignError("reference must be initial, previous, final, or the key of a run in the store.")
     return numbers
@@ -200,6 +201,20 @@ def _seed(typed: Any) -> int:
         shown = "null" if typed is None else str(typed).lower() if isinstance(typed, bool) else typed
         raise DynalignError(f"seed={shown} must be a whole number >= 0.")
     return seed
+
+
+def threads_of(config: DictConfig) -> int:
+    """Return the number of threads that a job computes on: one, unless its config has another number.
+
+    Raises
+    ------
+    DynalignError
+        If it is no whole number above 0.
+    """
+    typed = config.get("threads", 1)
+    if isinstance(typed, bool) or not isinstance(typed, int) or typed < 1:
+        raise DynalignError(f"threads={typed} must be a whole number above 0.")
+    return typed
 
 
 def as_written(number: float) -> float:
@@ -247,6 +262,8 @@ def spec_of(
         "callbacks": others,
         "seed": plain["seed"],
     }
+    if plain.get("threads", 1) != 1:  # by which sums are split, so that other networks come out
+        config["threads"] = plain["threads"]
     network = _network(config, aliases)
     curriculum.check(network.task)
     phases = curriculum.phases(network.task)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from dynalign.cli.finish import log_summary
@@ -15,7 +16,9 @@ from dynalign.cli.save import save_all
 from dynalign.identity import rebuild, spelt
 from dynalign.metrics import Description
 from dynalign.report import (
+    Curves,
     Failure,
+    Problem,
     curves,
     headline_table,
     leaderboard_figures,
@@ -26,33 +29,38 @@ from dynalign.report import (
 from dynalign.results import Result, Sweep
 from dynalign.store import write_text
 from dynalign.tables import write_table
-from dynalign.testcases import Cell, build_leaderboard
+from dynalign.testcases import Cell, Leaderboard, TestCase, build_leaderboard
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
     """Write the leaderboard of all jobs of a sweep into its folder and print it; return what went wrong."""
     failures = [Failure(each.overrides, each.reason, each.status) for each in sweep.lost]  # type: ignore[arg-type]
-    cells = _cells(sweep.finished)
-    board = build_leaderboard(cells)
-    rows = pd.concat([cell.rows for cell in cells], ignore_index=True) if cells else pd.DataFrame()
-    found = {name: curves(case, rows) for name, case in board.cases.items()} if len(rows) else {}
+    board, rows, found = _measured(sweep)
     figures, problems = save_all(leaderboard_figures(board, rows, found), sweep.folder)
     facts = meta()
     paths: dict[str, Path] = {}
-    if cells:
-        paths["table"] = write_table(rows, sweep.folder, "dissimilarities")["csv"]
-        write_table(board.scores, sweep.folder, "leaderboard")
+    links: dict[str, Path] = {}
+    if len(board.metrics):
+        numbers = write_table(rows, sweep.folder, "dissimilarities")
+        paths["table"] = numbers["csv"]
+        scores = write_table(board.scores, sweep.folder, "leaderboard")
+        links = {
+            "all dissimilarities, as CSV": numbers["csv"],
+            "all dissimilarities, as Parquet": numbers["parquet"],
+            "all scores, as CSV": scores["csv"],
+            "all scores, as Parquet": scores["parquet"],
+        }
         paths["leaderboard"] = sweep.folder / "leaderboard.md"
         write_text(paths["leaderboard"], leaderboard_markdown(board, meta=facts))
         write_text(sweep.folder / "headline.md", headline_table(board))
-        scores = board.scores[["metric", "testcase", "criterion", "value"]]
+        values = board.scores[["metric", "testcase", "criterion", "value"]]
         problems += log_summary(
             sweep,
             tables={"leaderboard": board.scores, "dissimilarities": rows},
             figures=figures,
             numbers={
                 f"{case}/{criterion}/{metric}": value
-                for metric, case, criterion, value in scores.itertuples(index=False)
+                for metric, case, criterion, value in values.itertuples(index=False)
             },
         )
     page = write_leaderboard(
@@ -63,10 +71,24 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         meta=facts,
         configs={_title(result, sweep): result.config for result in sweep.finished},
         found=found,
+        links=links,
     )
     problems += [problem for problem in page.problems if problem not in problems]
     print_leaderboard(console, board, failures=failures, paths={**paths, "report": page.path})
     return problems
+
+
+def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
+    """Return the figures of test cases that have ended, from what they left in their folder."""
+    return leaderboard_figures(*_measured(sweep))
+
+
+def _measured(sweep: Sweep) -> tuple[Leaderboard, pd.DataFrame, dict[str, Curves]]:
+    """Return the leaderboard of all jobs of a sweep, all that was measured, and the curves of every test case."""
+    cells = _cells(sweep.finished)
+    board = build_leaderboard(cells)
+    rows = pd.concat([cell.rows for cell in cells], ignore_index=True) if cells else pd.DataFrame()
+    return board, rows, {name: curves(case, rows) for name, case in board.cases.items()} if len(rows) else {}
 
 
 def _title(result: Result, sweep: Sweep) -> str:
@@ -77,7 +99,7 @@ def _cells(results: Sequence[Result]) -> list[Cell]:
     """Return all cells, each once; a metric that was measured in several ways is a row for each of them."""
     cells: dict[tuple[str, str, int], Cell] = {}
     for result in results:
-        cases = {name: rebuild(about) for name, about in result.details["cases"].items()}
+        cases = {name: rebuild(about, TestCase) for name, about in result.details["cases"].items()}
         table = result.rows()
         for fact in result.details["cells"]:
             metric, case, seed = fact["metric"], fact["testcase"], fact["seed"]

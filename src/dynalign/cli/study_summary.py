@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from dynalign.cli.finish import log_summary
@@ -12,6 +12,7 @@ from dynalign.identity import name_of
 from dynalign.metrics import Description
 from dynalign.report import (
     Failure,
+    Problem,
     Studied,
     claims_markdown,
     claims_table,
@@ -22,6 +23,7 @@ from dynalign.report import (
 from dynalign.results import Result, Sweep
 from dynalign.store import write_text
 from dynalign.studies.judging import EVERY
+from dynalign.tables import read_table
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -57,10 +59,27 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         failures=failures,
         meta=facts,
         configs={studied.title: result.config for studied, result in zip(studies, sweep.finished, strict=True)},
+        links={
+            f"{what}{f' ({studied.title})' if len(studies) > 1 else ''}, as {kind}": result.folder / f"{name}.{suffix}"
+            for studied, result in zip(studies, sweep.finished, strict=True)
+            for name, what in (("dissimilarities", "all dissimilarities"), ("networks", "all networks"))
+            for suffix, kind in (("csv", "CSV"), ("parquet", "Parquet"))
+            if (result.folder / f"{name}.{suffix}").exists()
+        },
     )
     problems += [problem for problem in page.problems if problem not in problems]
     print_studies(console, studies, failures=failures, paths={**paths, "report": page.path})
     return problems
+
+
+def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
+    """Return the figures of studies that have ended, from what they left in their folders."""
+    studies = [_studied(result, sweep) for result in sweep.finished]
+    return {
+        f"{studied.title}/{name}" if len(studies) > 1 else name: figure
+        for studied in studies
+        for name, figure in study_figures(studied).items()
+    }
 
 
 def _studied(result: Result, sweep: Sweep) -> Studied:
@@ -68,9 +87,9 @@ def _studied(result: Result, sweep: Sweep) -> Studied:
     title = " ".join([str(result.details["protocol"]), *([name_of(result.factors, varied)] if varied else [])])
     return Studied(
         title=title,
-        rows=pd.read_parquet(result.folder / "dissimilarities.parquet"),
-        networks=pd.read_parquet(result.folder / "networks.parquet"),
-        points=pd.read_parquet(result.folder / "fixed_points.parquet"),
+        rows=read_table(result.folder, "dissimilarities"),
+        networks=read_table(result.folder, "networks"),
+        points=read_table(result.folder, "fixed_points"),
         columns=result.details["titles"],
         metrics={name: Description(**each) for name, each in result.metrics.items()},
         judged=str(result.details["judged"]),

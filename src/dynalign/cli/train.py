@@ -19,9 +19,11 @@ from dynalign.cli.summary import summarise
 from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance, Driven
 from dynalign.networks import States
+from dynalign.redaction import redacted_data
 from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
+from dynalign.studies.measuring import seen_key
 from dynalign.tables import write_table
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
                 loggers=logged.lightning,
             )
             bar.done(run, status)
+        # A training that was killed while it was measured in another way was not measured in this one.
+        seen = callback is not None and status != "from store" and _saw(callback, run)
         numbers = measure_over_learning(
             run,
             job.metrics,
@@ -68,12 +72,12 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             representation=job.representation,
             store=job.store,
             every=job.every,
-            known=_recorded(callback) if callback is not None and status != "from store" else None,
+            known=_recorded(callback) if seen and callback is not None else None,
             floor_splits=job.floor_splits,
-            known_floors=_floors(callback) if callback is not None and status != "from store" else None,
+            known_floors=_floors(callback) if seen and callback is not None else None,
             classes=job.classes,
         )
-        _log(run, job, numbers, logged, again=status == "from store" or not job.watched)
+        _log(run, job, numbers, logged, again=not seen)
         factors = {name: job.factors.all[name] for name in dict.fromkeys([*BASE_FACTORS, *job.factors.told])}
         write_table(labelled(numbers, result.name, factors), result.folder, "dissimilarities")
         last = run.history.iloc[-1]
@@ -99,7 +103,7 @@ def _info(job: Job, result: Result, group: str) -> RunInfo:
         group=group,
         job_type="train",
         tags=[str(factors[name]) for name in ("model", "task", "curriculum")] + [f"noise-{factors['perturbation']}"],
-        config={**job.plain, "key": job.spec.key},
+        config=redacted_data({**job.plain, "key": job.spec.key}),
         folder=result.folder,
     )
 
@@ -132,8 +136,14 @@ def _callback(job: Job) -> DissimilarityCallback:
         basis=see.basis,
         floor_splits=job.floor_splits,
         every_n_epochs=job.every,
+        about=seen_key(see, job.metrics),
     )
     return callback
+
+
+def _saw(callback: DissimilarityCallback, run: Run) -> bool:
+    """Whether a callback saw a run to its end."""
+    return any(record.epoch == run.epochs[-1] for record in callback.records)
 
 
 def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]:

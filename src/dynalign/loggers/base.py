@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dynalign.redaction import redacted
+
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
 
@@ -126,5 +128,5 @@ class LoggedRuns:
 
 
 def _warn(name: str, error: Exception) -> None:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    said = redacted((str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."))
     warnings.warn(f"{name} cannot log this run ({said}); everything else goes on.", LoggerWarning, stacklevel=4)

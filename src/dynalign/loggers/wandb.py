@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
+import re
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
@@ -15,9 +19,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dynalign.loggers.base import LoggedRun, LoggerWarning, RunInfo, RunLogger
+from dynalign.redaction import redacted
 
 _RUN = "experiment"  # where Lightning's logger keeps W&B's run
 _PATIENCE = 3.0  # seconds for a server to answer at all
+_START, _END = 10.0, 10.0  # seconds to start a run, and to take what is left of it at its end
+_REFUSED, _LONGEST = re.compile(r"[/\\#?%:\x00-\x1f]"), 128  # what W&B bears in the name of a project
 
 
 @dataclass(frozen=True)
@@ -42,21 +49,32 @@ class WandbRuns(RunLogger):
     tags: Sequence[str] = field(default_factory=tuple)
 
     def start(self, info: RunInfo) -> LoggedRun:
-        """Start a run, of its own whatever the environment says."""
+        """Start a run, of its own whatever the environment says; offline where it cannot start online."""
+        mode = self._mode()
+        try:
+            return self._started(info, mode)
+        except Exception as error:
+            if mode != "online":
+                raise
+            _stay_offline(f"W&B refuses this run ({_first_line(error)})")
+            other = replace(info, id=f"{info.id}-offline")  # for W&B holds the first one to be in use
+            return self._started(other, "offline")
+
+    def _started(self, info: RunInfo, mode: Literal["online", "offline", "disabled"]) -> LoggedRun:
         from pytorch_lightning.loggers import WandbLogger  # takes seconds, which checking a config need not
 
         logger = WandbLogger(
             id=info.id,
             name=info.name,
-            project=self.project or os.environ.get("WANDB_PROJECT") or "dynalign",
+            project=_project(self.project or os.environ.get("WANDB_PROJECT") or "dynalign"),
             entity=self.entity,
             group=info.group,
             job_type=info.job_type,
             tags=[*info.tags, *self.tags],
             config=dict(info.config),
             save_dir=str(info.folder),
-            dir=os.environ.get("WANDB_DIR") or str(info.folder),
-            mode=self._mode(),
+            dir=_folder(info),
+            mode=mode,
             settings=_settings(),
         )
         run: Any = logger.experiment
@@ -95,7 +113,10 @@ class _WandbRun(LoggedRun):
         """Put the summary where W&B has it, and end the run."""
         run: Any = getattr(self.lightning, _RUN)
         run.summary.update(dict(summary))
-        run.finish(exit_code=1 if failed else 0)
+        try:
+            run.finish(exit_code=1 if failed else 0)
+        except TimeoutError:
+            _stay_offline("W&B does not take what is logged")
 
 
 def logged_in() -> bool:
@@ -103,7 +124,6 @@ def logged_in() -> bool:
     if os.environ.get("WANDB_API_KEY"):
         return True
     from netrc import NetrcParseError, netrc
-    from pathlib import Path
 
     # `wandb login` writes the key to the user's netrc file.
     host = urlsplit(_server()).hostname or ""
@@ -127,22 +147,72 @@ def _server() -> str:
 @functools.cache
 def _answers(url: str) -> bool:
     """Whether a server answers within a few seconds, anything at all; asked once per process, and told once if not."""
+    said = [f"not within {_PATIENCE:g} s"]
+
+    def ask() -> None:
+        try:
+            with build_opener(ProxyHandler()).open(Request(url, method="HEAD"), timeout=_PATIENCE):
+                said[0] = ""
+        except Exception as error:  # whatever a proxy, a name server or an address may lead to
+            answered = hasattr(error, "code")  # though not a friendly answer
+            said[0] = "" if answered else _first_line(getattr(error, "reason", error))
+
+    # A thread, for the time that a name server takes has no limit of its own.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    if said[0]:
+        _stay_offline(f"The W&B server {url} does not answer ({said[0]})")
+    return not said[0]
+
+
+def _stay_offline(why: str) -> None:
+    """Log offline from now on, in this process and those that it starts, and say so: to be tried, and told, once."""
+    os.environ["WANDB_MODE"] = "offline"
+    warnings.warn(
+        redacted(f"{why}: runs are logged offline, for wandb sync; everything else goes on."),
+        LoggerWarning,
+        stacklevel=3,
+    )
+
+
+@functools.cache
+def _project(name: str) -> str:
+    """Return the name of a project as W&B takes it."""
+    taken = _REFUSED.sub("-", name.strip())[:_LONGEST] or "dynalign"
+    if taken != name:
+        warnings.warn(f"W&B takes no project called {name}: it is called {taken} there.", LoggerWarning, stacklevel=3)
+    return taken
+
+
+def _folder(info: RunInfo) -> str:
+    """Return where W&B keeps its files: where the environment says, if that can be written to."""
+    asked = os.environ.get("WANDB_DIR")
+    if not asked:
+        return str(info.folder)
     try:
-        with build_opener(ProxyHandler()).open(Request(url, method="HEAD"), timeout=_PATIENCE):
-            return True
-    except (TimeoutError, OSError, ValueError) as error:
-        if hasattr(error, "code"):  # an answer, though not a friendly one
-            return True
-        said = str(getattr(error, "reason", error)) or type(error).__name__
-        warnings.warn(
-            f"The W&B server {url} does not answer ({said}): runs are logged offline, for wandb sync.",
-            LoggerWarning,
-            stacklevel=2,
-        )
-        return False
+        Path(asked).mkdir(parents=True, exist_ok=True)
+        if os.access(asked, os.W_OK):
+            return asked
+    except OSError:
+        pass
+    warnings.warn(
+        f"WANDB_DIR={asked} cannot be written to: W&B's files are in the folders of the runs.",
+        LoggerWarning,
+        stacklevel=3,
+    )
+    del os.environ["WANDB_DIR"]
+    return str(info.folder)
+
+
+def _first_line(error: object) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _settings() -> Any:
     import wandb
 
-    return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True)
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # of W&B's own reports, which nobody asked for
+    limits = {"init_timeout": _START, "finish_timeout": _END, "finish_timeout_raises": True}
+    known = {name: value for name, value in limits.items() if name in wandb.Settings.model_fields}
+    return wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, **known)

@@ -14,6 +14,7 @@ from dynalign.studies.pairwise import Trained, comparable, compare_trained
 from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
 from dynalign.studies.rnn_vs_mamba import RnnVsMamba
+from dynalign.studies.trajectories import ExampleTrial, Trajectories, trajectories
 from dynalign.studies.truth import JacobianSpectrum, SpectralDistance, fixed_point_table
 from dynalign.studies.verdict import Rule
 from dynalign.studies.within_learning import WithinLearning
@@ -27,6 +28,7 @@ __all__ = [
     "Claim",
     "Column",
     "Evidence",
+    "ExampleTrial",
     "JacobianSpectrum",
     "Look",
     "Mamba",
@@ -43,6 +45,7 @@ __all__ = [
     "SpectralDistance",
     "Study",
     "Trained",
+    "Trajectories",
     "WithinLearning",
     "accuracies",
     "as_plain",
@@ -55,4 +58,5 @@ __all__ = [
     "judge_studies",
     "measure_over_learning",
     "measure_seen",
+    "trajectories",
 ]

@@ -137,6 +137,12 @@ def stored_seen(
     return [Distance(*stored[key]) for key in keys] if stored.keys() >= set(keys) else None
 
 
+def seen_key(representation: Representation, metrics: Sequence[Metric]) -> str:
+    """Return a hash of how networks are looked at: two of one key see the same of any network, by the same code."""
+    about = {"kind": target_of(type(representation)), **asdict(representation)}
+    return key_of({"representation": about, "code": code_key(*metrics, rooms=_ROOMS)})
+
+
 def _group(metric: Metric) -> dict[str, Any]:
     return {"metric": describe(metric, metric.settings), "code": code_key(metric, rooms=_ROOMS)}
 

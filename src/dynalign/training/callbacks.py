@@ -53,6 +53,9 @@ class DissimilarityCallback(CheckpointCallback):
     name : str, optional
     batch_first : bool, optional
         Whether the states have trials as first axis, or time; needed only where the named submodule does not tell.
+    about : str
+        What else decides the states, where a function returns them: a training that is resumed goes on with the records
+        of the same ``about`` only.
 
     Raises
     ------
@@ -75,9 +78,11 @@ class DissimilarityCallback(CheckpointCallback):
         every_n_epochs: int = 1,
         name: str | None = None,
         batch_first: bool | None = None,
+        about: str = "",
     ) -> None:
         super().__init__(every_n_epochs)
         self.inputs, self.states, self.name, self.batch_first = inputs, states, name, batch_first
+        self.about = about
         if control is None and isinstance(inputs, torch.Tensor) and inputs.ndim == 3:
             control = inputs
         if control is not None:
@@ -102,12 +107,18 @@ class DissimilarityCallback(CheckpointCallback):
     def state_key(self) -> str:
         """What Lightning's checkpoints call this callback: its name, and what makes its records.
 
-        So no training is resumed with the reference of another layer or probe.
+        So no training is resumed with the reference of another layer, probe or reduction.
         """
         states = self.states if isinstance(self.states, str) else getattr(self.states, "__qualname__", "function")
         keys = [metric.key for metric in self.tracker.metrics]
+        see = self.tracker
         return self._generate_state_key(
-            name=self.name, states=states, reference=self.tracker.reference, metrics=keys, data=self._data
+            name=self.name,
+            states=states,
+            reference=see.reference,
+            metrics=keys,
+            data=self._data,
+            seen=[see.components, see.basis, see.floor_splits, self.every_n_epochs, self.batch_first, self.about],
         )
 
     def begin(self) -> None:

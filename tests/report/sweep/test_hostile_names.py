@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from tests.report.pages import unscripted
 
 from dynalign.report import print_summary, write_report
 
@@ -25,7 +26,7 @@ def renamed(study, suffix):
 def page(path, study):
     page, problems = write_report(path, **study, failures=[], meta={}, configs={})
     assert problems == []
-    return page.read_text(encoding="utf-8")
+    return unscripted(page.read_text(encoding="utf-8"))
 
 
 def screen(study, width=100):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 
 import matplotlib
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from dynalign.attractors import FAMILIES
+from dynalign.attractors import FAMILIES, System, members, trajectories
 from dynalign.errors import DynalignError
 from dynalign.metrics.base import Description
 from dynalign.report.parts.axes import FLOOR, legend, new_figure, owner, panels, tidy, titled
@@ -21,7 +21,8 @@ from dynalign.report.parts.matrix import Matrix, blocks_of, colour_bar, heat_map
 from dynalign.report.parts.metrics import with_unit
 from dynalign.report.parts.numbers import number
 from dynalign.report.parts.problems import Problem, drawn
-from dynalign.report.parts.style import Style, cut, plain, shortened, style
+from dynalign.report.parts.style import COLOURS, Style, cut, plain, shortened, style
+from dynalign.representations import reduce_units
 from dynalign.statistics import Estimate
 from dynalign.testcases import Leaderboard, LostError, Panel, TestCase
 from dynalign.testcases.families import family_of
@@ -30,6 +31,7 @@ Curves = Mapping[str, Mapping[str, Sequence[tuple[float, Estimate]]]]
 """For each panel and each metric's label that has numbers there, pairs of x and what is drawn."""
 
 _DISTANCE = "dissimilarity"  # what a panel has at its y-axis when it shows what metrics returned, in their units
+_DRAWN, _SAMPLES = 8, 300  # trajectories of a system that are drawn, and their samples
 _FEW = 6  # lines up to which their intervals are shaded in full
 _FAMILY_OF = {system.label: family.replace("_", " ") for family, systems in FAMILIES.items() for system in systems}
 
@@ -265,12 +267,59 @@ def matrices_figure(
     return figure
 
 
+def shown_families(rows: pd.DataFrame) -> list[str]:
+    """Return the families of which any system was measured."""
+    measured = {str(name) for column in ("a", "b") for name in rows[column].unique()} if len(rows) else set()
+    return [family for family, systems in FAMILIES.items() if any(system.label in measured for system in systems)]
+
+
+def gallery_figure(families: Sequence[str], columns: int = 6) -> Figure:
+    """Draw every system of some families: a few trajectories each, in a panel of its own, on matched starts.
+
+    Systems of three coordinates are seen from where they are widest, in their first two principal components.
+
+    Raises
+    ------
+    DynalignError
+        If a family is unknown, or none is named.
+    """
+    systems = members(families)
+    if not systems:
+        raise DynalignError("There is no family to draw; name one at least.")
+    lines = -(-len(systems) // columns)
+    figure = new_figure(1.62 * columns, 1.72 * lines)
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, (family, system) in zip(grid, systems, strict=False):
+        states = _portrait(system)
+        colour = COLOURS[list(families).index(family) % len(COLOURS)]
+        for states_of_one in states:
+            axes.plot(states_of_one[:, 0], states_of_one[:, 1], color=colour, linewidth=0.8, alpha=0.75)
+        axes.plot(states[:, 0, 0], states[:, 0, 1], ".", color=matplotlib.rcParams["text.color"], markersize=2.5)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_alpha(0.3)
+        name, _, values = system.label.partition("(")
+        # The first parameter is what varies within a family.
+        axes.set_title(f"{name.replace('_', ' ')} {values.split(',')[0].rstrip(')')}", fontsize=7.5)
+    for axes in grid[len(systems) :]:
+        axes.set_visible(False)
+    return figure
+
+
+@cache
+def _portrait(system: System) -> Matrix:
+    """Return a few trajectories of a system in a plane, shape (trials, time, 2)."""
+    uniform = np.random.default_rng(0).uniform(size=(_DRAWN, 3))
+    states = trajectories(system, system.starts(uniform), time_steps=_SAMPLES, tolerance=1e-6)
+    (plane,) = reduce_units([states], components=2) if system.dimension > 2 else (states,)
+    return np.asarray(plane, dtype=np.float64)
+
+
 def leaderboard_figures(
     board: Leaderboard, rows: pd.DataFrame, found: Mapping[str, Curves]
 ) -> dict[str, Figure | Problem]:
     """Return the figures that lie beside the page by name, each or why it cannot be drawn.
 
-    The names are ``curves-CASE`` and ``matrices-CASE-PART``.
+    The names are ``systems``, ``curves-CASE`` and ``matrices-CASE-PART``.
 
     Parameters
     ----------
@@ -283,6 +332,8 @@ def leaderboard_figures(
     styles = metric_styles([str(label) for label in board.metrics["metric"]])
     draws: dict[str, Callable[[], Figure]] = {}
     measured = set(rows["testcase"]) if len(rows) else set()
+    if shown_families(rows):
+        draws["systems"] = partial(gallery_figure, shown_families(rows))
     for name, case in board.cases.items():
         if name not in measured:
             continue

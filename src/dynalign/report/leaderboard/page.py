@@ -10,10 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dynalign.report.leaderboard.figures import Curves, curves, curves_figure, metric_styles, systems_figure
+from dynalign.report.leaderboard.figures import (
+    Curves,
+    curves,
+    curves_figure,
+    gallery_figure,
+    metric_styles,
+    shown_families,
+    system_matrix,
+)
 from dynalign.report.leaderboard.tables import Notes, Score, Table, criteria_of, headlines
 from dynalign.report.leaderboard.texts import READING, answers, headed
+from dynalign.report.parts.axes import FLOOR
 from dynalign.report.parts.failure import Failure
+from dynalign.report.parts.interactive import clustered, listed_numbers
 from dynalign.report.parts.metrics import guides, scales
 from dynalign.report.parts.numbers import NOTHING, counted, duration
 from dynalign.report.parts.page import Picture, Pieces, write_page
@@ -33,6 +43,7 @@ def write_leaderboard(
     meta: Mapping[str, str],
     configs: Mapping[str, str],
     found: Mapping[str, Curves] | None = None,
+    links: Mapping[str, Path] | None = None,
 ) -> Written:
     """Write the page to ``path``; a reader sees the old file or the new one, never half of one.
 
@@ -51,6 +62,8 @@ def write_leaderboard(
         Everything that determined the numbers.
     found : mapping of test case to curves, optional
         From ``curves``, where they are computed already.
+    links : mapping of what it is to path, optional
+        Files that the page is to link to.
 
     Returns
     -------
@@ -61,6 +74,7 @@ def write_leaderboard(
         rows = pd.DataFrame(columns=["metric", "testcase", "seed", *Comparison._fields, "dissimilarity", "reason"])
     styles = metric_styles([str(label) for label in board.metrics["metric"]])
     pieces = Pieces()
+    families = shown_families(rows)
     notes = Notes()
     main = _shown(headlines(board, notes), styles, barred=True)
     known = found or {}
@@ -80,6 +94,9 @@ def write_leaderboard(
         reading=READING,
         scales=scales(board.descriptions),
         guide=guides(board.descriptions),
+        systems=pieces.picture("The picture of the systems", partial(gallery_figure, families)) if families else None,
+        charts=pieces.charts,
+        links=links,
         failures=failures,
         meta=meta,
         configs=configs,
@@ -178,15 +195,32 @@ def _matrices(
     drawn = [
         (
             part,
-            pieces.picture(
+            pieces.chart(
                 f"The matrix of {label}, {part}, of {case.title}",
-                partial(systems_figure, case, rows, label, part, metrics=board.descriptions),
+                partial(systems_chart, case, rows, label, part, unit=board.descriptions[label].unit),
             ),
         )
         for part in case.matrices
         if (mine["part"] == part).any()
     ]
     return [{"metric": label, "parts": drawn}] if drawn else []
+
+
+def systems_chart(case: TestCase, rows: pd.DataFrame, metric: str, part: str, *, unit: str) -> dict[str, Any]:
+    """Return all systems of a part against all; all parts of a metric share their colour scale."""
+    names, families, matrix = system_matrix(case, rows, metric, part)
+    here = rows[(rows["testcase"] == case.name) & (rows["metric"] == metric) & rows["part"].isin(case.matrices)]
+    top = float(here.groupby(["part", "a", "b"])["dissimilarity"].mean().max())
+    return {
+        "kind": "matrix",
+        "title": f"{metric} {part}",
+        "unit": unit,
+        "names": [f"{name} · {family}" for name, family in zip(names, families, strict=True)],
+        "numbered": True,
+        "z": listed_numbers(matrix),
+        "top": max(top if np.isfinite(top) else 0.0, FLOOR),
+        "orders": [{"name": "by family", "order": list(range(len(names)))}, *clustered(matrix)],
+    }
 
 
 def _title(board: Leaderboard) -> str:

@@ -1,19 +1,23 @@
-"""What all pages share: one self-contained HTML file, without scripts and without the network."""
+"""What all pages share: one self-contained HTML file, which asks nothing of the network."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import matplotlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from dynalign.report.parts.failure import tally
+from dynalign.report.parts.interactive import library, script
 from dynalign.report.parts.numbers import duration, number
 from dynalign.report.parts.problems import Problem, attempt
 from dynalign.store import write_atomically
@@ -47,6 +51,22 @@ class Pieces:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.charts: dict[str, dict[str, Any]] = {}
+
+    def chart(self, what: str, make: Callable[[], dict[str, Any] | None]) -> str | Problem | None:
+        """Make the data of an interactive figure and return its name in the page; None where there is nothing to show.
+
+        ``what`` is the start of a sentence about it.
+        """
+        made = attempt(what, make)
+        if isinstance(made, Problem):
+            self.problems.append(made.text)
+            return made
+        if made is None:
+            return None
+        name = f"chart-{len(self.charts) + 1}"
+        self.charts[name] = made
+        return name
 
     def picture(
         self, what: str, draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None
@@ -58,7 +78,15 @@ class Pieces:
         return made
 
 
-def write_page(path: Path, template: str, **context: Any) -> None:
+def write_page(
+    path: Path,
+    template: str,
+    *,
+    charts: Mapping[str, Any] | None = None,
+    filters: Mapping[str, Sequence[str]] | None = None,
+    links: Mapping[str, Path] | None = None,
+    **context: Any,
+) -> None:
     """Write a page to ``path``; a reader sees the old file or the new one, never half of one.
 
     Parameters
@@ -67,6 +95,12 @@ def write_page(path: Path, template: str, **context: Any) -> None:
         The file; its folder is made.
     template : str
         Name of a file within ``dynalign/report``.
+    charts : mapping, optional
+        The data of interactive figures, from ``Pieces.charts``.
+    filters : mapping of factor to levels, optional
+        What figures and tables can be filtered by.
+    links : mapping of what it is to path, optional
+        Files that belong to the page; it links to them relative to where it lies.
     context
         What the template shows; a name that it needs and is not given is an error.
     """
@@ -79,9 +113,21 @@ def write_page(path: Path, template: str, **context: Any) -> None:
     )
     environment.filters |= {"number": number, "duration": duration, "tally": tally}
     environment.tests["problem"] = lambda piece: isinstance(piece, Problem)
-    html = environment.get_template(template).render(**context)
+    # A number that JSON does not have is a defect, and no page; what a name contains ends no script.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":"), "ensure_ascii": False}
+    html = environment.get_template(template).render(
+        data={"charts": charts or {}, "filters": filters or {}},
+        library=Markup(library()) if charts else "",
+        script=Markup(script()),
+        links={what: _relative(target, path.parent) for what, target in (links or {}).items()},
+        **context,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda target: target.write_text(html, encoding="utf-8"))
+
+
+def _relative(target: Path, folder: Path) -> str:
+    return quote(Path(os.path.relpath(target, folder)).as_posix())
 
 
 def picture(draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None) -> Picture:
@@ -97,7 +143,9 @@ def _drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> tuple[str, i
     """Return a figure as the data URL of an SVG, and its width and height in CSS pixels."""
     buffer = io.BytesIO()
     # Artists read their colours when they are drawn as well as when they are made; the salt makes ids repeatable.
-    with matplotlib.rc_context({**theme, "svg.hashsalt": "dynalign", "svg.fonttype": "path"}):
+    # Points that are less than half a pixel off a line are left out, which halves what long trajectories take.
+    screen = {"svg.hashsalt": "dynalign", "svg.fonttype": "path", "path.simplify_threshold": 0.5}
+    with matplotlib.rc_context({**theme, **screen}):
         figure = draw()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     width, height = (round(float(inches) * _SCREEN) for inches in figure.get_size_inches())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.metrics import guides
 from dynalign.report.parts.page import Pieces, write_page
 from dynalign.report.parts.problems import Written
-from dynalign.report.study.figures import study_draws
+from dynalign.report.study.charts import groups_chart, to_masters_chart
+from dynalign.report.study.figures import Drawing, study_draws
 from dynalign.report.study.results import Studied
 from dynalign.report.study.texts import (
     NETWORK_HEADS,
@@ -33,6 +35,7 @@ def write_studies(
     failures: Sequence[Failure],
     meta: Mapping[str, str],
     configs: Mapping[str, str],
+    links: Mapping[str, Path] | None = None,
 ) -> Written:
     """Write the page to ``path``; a reader sees the old file or the new one, never half of one.
 
@@ -48,6 +51,8 @@ def write_studies(
         The command (under "command"), the date (under "date"), and versions.
     configs : mapping of name to YAML text
         Everything that determined the numbers.
+    links : mapping of what it is to path, optional
+        Files that the page is to link to.
     """
     pieces = Pieces()
     claims = shown(studies)
@@ -70,6 +75,8 @@ def write_studies(
         failures=failures,
         meta=meta,
         configs=configs,
+        charts=pieces.charts,
+        links=links,
     )
     return Written(path, pieces.problems)
 
@@ -88,8 +95,20 @@ def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
         "says": how_many_learned(studied),
         "networks": network_rows(studied),
         "points": point_rows(studied),
-        "figures": [
-            (each.title, each.about, pieces.picture(f"The figure {name}", each.draw))
-            for name, each in study_draws(studied).items()
-        ],
+        "figures": [_figure(pieces, studied, name, each) for name, each in study_draws(studied).items()],
     }
+
+
+def _figure(pieces: Pieces, studied: Studied, name: str, drawing: Drawing) -> dict[str, Any]:
+    """Return a figure of a study: interactive where single networks are to be told apart, drawn where not."""
+    shown: dict[str, Any] = {"title": drawing.title, "about": drawing.about, "image": None, "chart": None, "more": []}
+    kind, _, model = name.rpartition("-")
+    if kind == "to-masters":
+        return shown | {"chart": pieces.chart(f"The figure {name}", partial(to_masters_chart, studied, model))}
+    shown["image"] = pieces.picture(f"The figure {name}", drawing.draw)
+    if kind == "groups":
+        shown["more"] = [
+            (title, pieces.chart(f"The figure {name}", partial(groups_chart, studied, model, column)))
+            for column, title in studied.columns.items()
+        ]
+    return shown

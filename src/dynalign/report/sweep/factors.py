@@ -39,6 +39,11 @@ def levels(runs: pd.DataFrame, factor: str) -> list[str]:
     return sorted(found, key=lambda text: _order(text, found[text]))
 
 
+def is_seed(factor: str) -> bool:
+    """Whether a factor is a seed, over which means are taken."""
+    return factor.split(".")[-1] == _SEED
+
+
 def named(factor: str, level: Any) -> str:
     """Return a level with its factor, as a run's name has it; a word of a factor's own group needs none."""
     return level if isinstance(level, str) and "." not in factor else f"{factor}={spelt(level)}"
@@ -62,7 +67,7 @@ def run_styles(runs: pd.DataFrame, factors: Sequence[str]) -> dict[str, Style]:
         line and its lightness those of another, if possible not of seeds.
     """
     first = runs.drop_duplicates("run") if len(runs) else runs
-    varying = sorted((name for name in factors if name in first), key=lambda name: name.split(".")[-1] == _SEED)
+    varying = sorted((name for name in factors if name in first), key=is_seed)
     hue = next((name for name in varying if first[name].map(lambda level: isinstance(level, str)).any()), None)
     hue = hue or next(iter(varying), None)
     shade = next((name for name in varying if name != hue), None)

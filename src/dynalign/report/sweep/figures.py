@@ -22,6 +22,7 @@ from dynalign.report.parts.numbers import number
 from dynalign.report.parts.problems import Problem, drawn
 from dynalign.report.parts.style import Style, plain
 from dynalign.report.sweep.factors import levels, run_styles, spelt
+from dynalign.report.sweep.groups import Group, group_matrix, groups, mean, seeded
 from dynalign.report.sweep.map import embedding_figure
 from dynalign.report.sweep.table import (
     highest_floors,
@@ -44,10 +45,12 @@ def learning_figure(
     styles: Mapping[str, Style],
     metrics: Mapping[str, Description] = _UNDESCRIBED,
     columns: int | None = None,
+    found: Sequence[Group] = (),
 ) -> Figure:
     """Draw dissimilarities over epochs: a panel per metric and reference, a line per run, one legend.
 
-    Where floors are known, a band reaches from 0 to the highest of them at each epoch.
+    Where groups have several seeds, thick lines are their means, with Student's intervals of 95 % from three seeds on,
+    and runs are faint behind them. Where floors are known, a band reaches from 0 to the highest of them at each epoch.
 
     Parameters
     ----------
@@ -59,10 +62,13 @@ def learning_figure(
         What metrics compare, for the titles.
     columns : int, optional
         Panels side by side; by default at most 3, so that no row is nearly empty.
+    found : sequence of Group, optional
+        From ``groups``: which runs differ in their seeds alone.
     """
+    means = seeded(found)
     shown = learned(table)
     grid = panels(len(shown), columns or {0: 1, 1: 1, 2: 2, 4: 2}.get(len(shown), 3))
-    crowded = len(styles) > LISTED
+    crowded = len(styles) > LISTED or means
     bands: list[Artist] = []
     for axes, which in zip(grid, shown, strict=False):
         rows = learning_rows(table, which)
@@ -76,8 +82,10 @@ def learning_figure(
                 part["dissimilarity"],
                 marker=None if crowded and len(part) > 1 else style.marker,
                 markersize=3.5,
-                **_line(style, crowded=crowded),
+                **{**_line(style, crowded=crowded), **({"alpha": 0.35, "linewidth": 0.8} if means else {})},
             )
+        for group in found if means else ():
+            _draw_mean(axes, rows[rows["run"].isin(group.runs)], styles.get(group.runs[0], Style()))
         axes.set_xlabel("epoch")
         whom = f"dissimilarity to {_whom(which.reference)}"
         unit = unit_of(table, which.metric)
@@ -86,7 +94,10 @@ def learning_figure(
         tidy(axes)
         titled(axes, heading(which.metric, metrics))
     runs = table.loc[table["comparison"] == "learning", "run"].unique()
-    legend(grid[0], {str(run): styles.get(str(run), Style()) for run in runs}, bands[:1])
+    entries = {str(run): styles.get(str(run), Style()) for run in runs}
+    if means:
+        entries = {group.name: styles.get(group.runs[0], Style()) for group in found}
+    legend(grid[0], entries, bands[:1])
     return owner(grid[0])
 
 
@@ -149,9 +160,10 @@ def sweep_figures(
 ) -> dict[str, Figure | Problem]:
     """Return the figures of a sweep by name: those of the report, in the light, each or why it cannot be drawn.
 
-    The arguments are those of ``write_report``; the names are ``learning``, ``training``, and ``matrix/`` and ``map/``
-    before a metric's label.
+    The arguments are those of ``write_report``; the names are ``learning``, ``training``, and ``matrix/``, ``map/``
+    and, where there are seeds to take means over, ``groups/`` before a metric's label.
     """
+    found = groups(runs, factors) if len(runs) else []
     styles = run_styles(runs, factors)
     draws: dict[str, Callable[[], Figure]] = {}
     for metric in pairwise_metrics(table):
@@ -161,8 +173,13 @@ def sweep_figures(
             draws[f"matrix/{metric}"] = partial(matrix_figure, names, matrix, title, unit=unit)
         if mappable(matrix):
             draws[f"map/{metric}"] = partial(embedding_figure, names, matrix, title, unit=unit, styles=styles)
+        means = group_matrix(table, metric, found)
+        if seeded(found) and len(means.names) > 1:
+            draws[f"groups/{metric}"] = partial(
+                matrix_figure, means.names, means.values, f"{title}: means over seeds", unit=unit, of="group"
+            )
     if learned(table):
-        draws["learning"] = partial(learning_figure, table, styles=styles, metrics=metrics)
+        draws["learning"] = partial(learning_figure, table, styles=styles, metrics=metrics, found=found)
     if histories:
         draws["training"] = partial(history_figure, histories, runs, factors=factors, styles=styles)
     return drawn(draws)
@@ -176,6 +193,17 @@ def _line(style: Style, *, crowded: bool) -> dict[str, Any]:
         "linewidth": 1.1 if crowded else 1.8,
         "alpha": 0.8 if crowded else 1.0,
     }
+
+
+def _draw_mean(axes: Axes, rows: pd.DataFrame, style: Style) -> None:
+    """Draw the mean over runs at the epochs that all of them have reached, and its interval."""
+    wide = rows.pivot_table(index="epoch", columns="run", values="dissimilarity").dropna()
+    told = [mean(row) for row in wide.to_numpy()]
+    axes.plot(
+        wide.index, [each.value for each in told], marker=style.marker, markersize=3.5, **_line(style, crowded=False)
+    )
+    low, high = [each.low for each in told], [each.high for each in told]
+    axes.fill_between(wide.index, low, high, color=style.colour, alpha=0.13, linewidth=0)
 
 
 def _band(axes: Axes, floor: pd.Series[float]) -> Artist:

@@ -1,38 +1,42 @@
-"""The report: one self-contained HTML page that opens from disk, without scripts and without the network."""
+"""The report: one self-contained HTML page that opens from disk and asks nothing of the network."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dynalign.metrics.base import Description
 from dynalign.report.parts.failure import Failure
-from dynalign.report.parts.matrix import matrix_figure
 from dynalign.report.parts.metrics import guides, heading, listed, scales, with_unit
-from dynalign.report.parts.numbers import counted, duration, number
-from dynalign.report.parts.page import Picture, Pieces, write_page
-from dynalign.report.parts.problems import Problem, Written
+from dynalign.report.parts.numbers import NOTHING, counted, duration, number
+from dynalign.report.parts.page import Pieces, write_page
+from dynalign.report.parts.problems import Problem, Written, attempt
 from dynalign.report.parts.style import Style
+from dynalign.report.sweep import charts
 from dynalign.report.sweep.factors import levels, run_styles, shared, spelt
-from dynalign.report.sweep.figures import history_figure, learning_figure
-from dynalign.report.sweep.map import embedding_figure
+from dynalign.report.sweep.groups import Group, Mean, between_seeds, groups, mean, seeded
 from dynalign.report.sweep.table import (
     Latest,
     floors,
     latest,
     learned,
-    mappable,
+    learning_rows,
     pairwise_matrix,
     pairwise_metrics,
     unit_of,
 )
+from dynalign.studies import Trajectories
 
 _LISTED = 4  # levels of a factor up to which the subtitle lists them
+_WRITTEN = 30  # networks up to which all dissimilarities are written as a table; more of them are in the files
 
 
 def write_report(
@@ -46,6 +50,8 @@ def write_report(
     configs: Mapping[str, str],
     factors: Sequence[str],
     metrics: Mapping[str, Description],
+    states: Mapping[str, Trajectories] | None = None,
+    links: Mapping[str, Path] | None = None,
 ) -> Written:
     """Write the report to ``path``; a reader sees the old file or the new one, never half of one.
 
@@ -71,6 +77,10 @@ def write_report(
         Keys of the config that vary among the runs; the other factors in ``runs`` are said once, for all.
     metrics : mapping of label to Description
         What there is to say of every metric in the table.
+    states : mapping of run to Trajectories, optional
+        Where the states of networks go; the page says it if they are not all there.
+    links : mapping of what it is to path, optional
+        Files that the page is to link to, such as the tables.
 
     Returns
     -------
@@ -79,27 +89,45 @@ def write_report(
     """
     styles = run_styles(runs, factors)
     pieces = Pieces()
+    found = groups(runs, factors) if len(runs) else []
+    tags = {run: dict(group.levels) for group in found for run in group.runs}
+    looks: dict[str, Any] = {"found": found, "styles": styles, "tags": tags}
     write_page(
         path,
         "sweep/page.html.jinja",
         title=_title(runs, failures),
         subtitle=_subtitle(runs, factors, meta),
         numbers=_numbers(runs, metrics),
-        sentences=[sentence for metric in pairwise_metrics(table) for sentence in _sentences(table, metric)],
+        sentences=[sentence for metric in pairwise_metrics(table) for sentence in _sentences(table, metric, found)],
         shared=shared(runs, factors),
         factors=factors,
         known=[name for name in ("ideal_accuracy", "chance_accuracy") if len(runs) and runs[name].notna().any()],
-        networks=[_networks(group, table, factors, styles) for group in latest(runs, table)],
-        matrices=_matrices(pieces, table, styles, metrics),
-        learning=_learning(pieces, table, styles, metrics),
+        networks=[_networks(group, table, factors, styles, tags) for group in latest(runs, table)],
+        groups=_groups(runs, table, found, styles) if seeded(found) else None,
+        strips=pieces.chart("The figure of groups", partial(charts.strips_chart, table, runs, found, styles)),
+        matrices=_matrices(pieces, table, runs, factors, metrics, looks),
+        learning=[
+            (
+                heading(which.metric, metrics) + (f", to {which.reference}" if len(_references(table)) > 1 else ""),
+                pieces.chart(
+                    f"The figure of {which.metric} over learning", partial(charts.learning_chart, table, which, **looks)
+                ),
+            )
+            for which in learned(table)
+        ],
         floor=bool(floors(table).notna().any()),
-        references=listed(dict.fromkeys(which.reference for which in learned(table))),
-        history=_history(pieces, histories, runs, factors, styles),
+        seeded=seeded(found),
+        references=listed(_references(table)),
+        history=_history(pieces, histories, runs, looks),
+        states=_states(pieces, states or {}, runs),
         failures=failures,
         meta=meta,
         configs=configs,
         scales=scales(metrics),
         guide=guides(metrics),
+        charts=pieces.charts,
+        filters=charts.filters(runs, found),
+        links=links,
     )
     return Written(path, pieces.problems)
 
@@ -141,27 +169,98 @@ def _numbers(runs: pd.DataFrame, metrics: Mapping[str, Description]) -> list[tup
     return shown
 
 
-def _networks(group: Latest, table: pd.DataFrame, factors: Sequence[str], styles: Mapping[str, Style]) -> Any:
+def _references(table: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(which.reference for which in learned(table)))
+
+
+def _networks(
+    group: Latest,
+    table: pd.DataFrame,
+    factors: Sequence[str],
+    styles: Mapping[str, Style],
+    tags: Mapping[str, Mapping[str, str]],
+) -> Any:
     """Return a table of networks: heads of its last columns, and rows of a run, its levels and its numbers."""
+    courses = {
+        column: {
+            str(run): rows["dissimilarity"].to_numpy(float) for run, rows in learning_rows(table, column).groupby("run")
+        }
+        for column in group.columns
+    }
     rows = []
-    for run in group.runs.to_dict("records"):
+    for place, run in zip(group.runs.index.astype(int).tolist(), group.runs.to_dict("records"), strict=True):
         name = str(run["run"])
         share = float(run["accuracy"]) / float(run["ideal_accuracy"]) if run["ideal_accuracy"] else math.nan
         rows.append(
             {
                 **run,
+                "place": place + 1,
+                "of": json.dumps(tags.get(name, {})),
                 "levels": [spelt(run[factor]) for factor in factors],
                 "share": share,
                 "bar": min(100.0, 100 * share) if math.isfinite(share) else 0.0,
-                "last": [(group.values[name, column], group.floors[name, column]) for column in group.columns],
+                "last": [
+                    (group.values[name, column], group.floors[name, column], spark(courses[column][name]))
+                    for column in group.columns
+                ],
                 "colour": styles[name].colour,
             }
         )
-    heads = [(each.metric, with_unit(f"to {each.reference}", unit_of(table, each.metric))) for each in group.columns]
+    heads = [
+        (each.metric, with_unit(f"to {each.reference}", unit_of(table, each.metric), "\n").splitlines())
+        for each in group.columns
+    ]
     return {"heads": heads, "rows": rows}
 
 
-def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
+def spark(values: npt.NDArray[np.float64]) -> str:
+    """Return a course over learning as the points of a line in a box of 60 by 14, from 0 up; nothing below two."""
+    known = [(place, value) for place, value in enumerate(values.tolist()) if math.isfinite(value)]
+    if len(known) < 2:
+        return ""
+    top = max(max(value for _, value in known), NOTHING)
+    last = max(len(values) - 1, 1)
+    return " ".join(f"{60 * place / last:.1f},{14 - 13 * value / top:.1f}" for place, value in known)
+
+
+def _groups(
+    runs: pd.DataFrame, table: pd.DataFrame, found: Sequence[Group], styles: Mapping[str, Style]
+) -> dict[str, Any]:
+    """Return a table of groups: heads, and rows of a name and means over seeds."""
+    accuracy = dict(zip(runs["run"].astype(str), runs["accuracy"].astype(float), strict=True))
+    values = {str(run): group.values for group in latest(runs, table) for run in group.runs["run"]}
+    columns = learned(table)
+    metrics = pairwise_metrics(table)
+    heads = [
+        "accuracy",
+        *(with_unit(f"{each.metric} to {each.reference}", unit_of(table, each.metric)) for each in columns),
+        *(with_unit(f"{metric} between seeds", unit_of(table, metric)) for metric in metrics),
+    ]
+    within = {metric: charts.means_within(table, metric, found) for metric in metrics}
+    rows = []
+    for group in found:
+        means = [
+            mean([accuracy[run] for run in group.runs]),
+            *(
+                mean([values[run].get((run, column), math.nan) for run in group.runs if run in values])
+                for column in columns
+            ),
+            *(within[metric].get(group.name, Mean(math.nan)) for metric in metrics),
+        ]
+        colour = styles[group.runs[0]].colour
+        rows.append(
+            {
+                "name": group.name,
+                "count": len(group.runs),
+                "means": means,
+                "colour": colour,
+                "of": json.dumps(group.levels),
+            }
+        )
+    return {"heads": heads, "rows": rows}
+
+
+def _sentences(table: pd.DataFrame, metric: str, found: Sequence[Group]) -> list[dict[str, str]]:
     """Say in words which networks are most and least alike, and how sharp the metric is."""
     rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)].dropna(subset=["dissimilarity"])
     rows = rows.sort_values("dissimilarity", kind="stable")
@@ -183,6 +282,9 @@ def _sentences(table: pd.DataFrame, metric: str) -> list[dict[str, str]]:
         which = f" ({worst['run']})" if len(own) > 1 and worst["dissimilarity"] >= 0.0005 else ""
         what = "The largest distance of a network" if len(own) > 1 else "The network's distance"
         text += f" {what} to itself, which should be 0, is {number(worst['dissimilarity'])}{which}."
+    apart_by_seed = between_seeds(table, metric, found)
+    if len(apart) > 1 and math.isfinite(apart_by_seed.value):
+        text += f" Two networks that differ in their seeds alone are {number(apart_by_seed.value)} apart on average."
     unit = with_unit("", unit_of(table, metric)).strip()
     return [{"metric": metric, "unit": unit, "text": text.strip()}] if text else []
 
@@ -194,7 +296,12 @@ def _beside(row: Mapping[Any, Any], text: str) -> str:
 
 
 def _matrices(
-    pieces: Pieces, table: pd.DataFrame, styles: Mapping[str, Style], metrics: Mapping[str, Description]
+    pieces: Pieces,
+    table: pd.DataFrame,
+    runs: pd.DataFrame,
+    factors: Sequence[str],
+    metrics: Mapping[str, Description],
+    looks: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Return what is shown of all pairs by every metric that compared at least two networks."""
     found = []
@@ -202,39 +309,62 @@ def _matrices(
         names, matrix = pairwise_matrix(table, metric)
         if len(names) < 2:
             continue
-        title, unit = heading(metric, metrics), unit_of(table, metric)
-        heat = partial(matrix_figure, names, matrix, title, unit=unit)
-        plane = partial(embedding_figure, names, matrix, title, unit=unit, styles=styles)
+        tags = looks["tags"]
+        heat = partial(charts.matrix_chart, table, metric, runs=runs, factors=factors, tags=tags)
+        plane = partial(charts.map_chart, table, metric, styles=looks["styles"], tags=tags)
+        means = partial(charts.group_chart, table, metric, looks["found"])
         found.append(
             {
-                "metric": title,
+                "metric": heading(metric, metrics),
                 "names": names,
-                "unit": unit,
-                "rows": list(zip(names, matrix.tolist(), strict=True)),
-                "picture": pieces.picture(f"The matrix of {metric}", heat),
-                "map": pieces.picture(f"The map of {metric}", plane) if mappable(matrix) else None,
+                "unit": unit_of(table, metric),
+                "rows": list(zip(names, matrix.tolist(), strict=True)) if len(names) <= _WRITTEN else [],
+                "matrix": pieces.chart(f"The matrix of {metric}", heat),
+                "map": pieces.chart(f"The map of {metric}", plane),
+                "groups": pieces.chart(f"The matrix of groups by {metric}", means),
             }
         )
     return found
 
 
-def _learning(
-    pieces: Pieces, table: pd.DataFrame, styles: Mapping[str, Style], metrics: Mapping[str, Description]
-) -> Picture | Problem | None:
-    if not learned(table):
-        return None
-    draw = partial(learning_figure, table, styles=styles, metrics=metrics)
-    return pieces.picture("The figure of dissimilarities over learning", draw, partial(draw, columns=1))
-
-
 def _history(
-    pieces: Pieces,
-    histories: Mapping[str, pd.DataFrame],
-    runs: pd.DataFrame,
-    factors: Sequence[str],
-    styles: Mapping[str, Style],
-) -> Picture | Problem | None:
+    pieces: Pieces, histories: Mapping[str, pd.DataFrame], runs: pd.DataFrame, looks: Mapping[str, Any]
+) -> list[tuple[str, str | Problem | None]]:
     if not histories:
+        return []
+    made = attempt("The figure of training", lambda: charts.history_charts(histories, runs=runs, **looks))
+    if isinstance(made, Problem):
+        pieces.problems.append(made.text)
+        return [("Training", made)]
+    return [(each["title"], pieces.chart("The figure of training", lambda: each)) for each in made.values()]  # noqa: B023
+
+
+def _states(pieces: Pieces, states: Mapping[str, Trajectories], runs: pd.DataFrame) -> dict[str, Any] | None:
+    """Return the figures of states and of example trials, and what is not shown."""
+    if not states:
         return None
-    draw = partial(history_figure, histories, runs, factors=factors, styles=styles)
-    return pieces.picture("The figure of training", draw, partial(draw, columns=1))
+    places = {str(run): place for place, run in enumerate(runs["run"], start=1)}
+    tasks = dict(zip(runs["run"].astype(str), runs["task"].astype(str), strict=True)) if "task" in runs else {}
+    made = attempt("The figure of states", lambda: charts.states_charts(states, places, tasks))
+    if isinstance(made, Problem):
+        pieces.problems.append(made.text)
+        return {"figure": made, "trials": [], "notes": []}
+    trials = [(each["title"], each["about"], each) for name, each in made.items() if name != "states"]
+    notes = []
+    if len(states) < len(runs):
+        notes.append(
+            f"Shown are {len(states)} of {len(runs)} networks, the first of every group first; the states of any other "
+            'are one call away: dynalign.studies.trajectories(RunStore("...").open("KEY"), Representation()).'
+        )
+    most = max(each.known for each in states.values())
+    fewer = [each for each in states.values() if len(each.conditions) < each.known]
+    if fewer:
+        notes.append(f"Of {most} conditions, {len(fewer[0].conditions)} are shown.")
+    return {
+        "figure": pieces.chart("The figure of states", lambda: made["states"]),
+        "trials": [
+            (f"A {title}: {about}", pieces.chart("The figure of a trial", lambda: each))  # noqa: B023
+            for title, about, each in trials
+        ],
+        "notes": notes,
+    }

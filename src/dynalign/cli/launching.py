@@ -1,0 +1,136 @@
+"""The jobs of a sweep in other processes: what is sent there, what comes back, and what is said of it here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+from rich.markup import escape
+from rich.text import Text
+
+from dynalign.cli import terminal
+from dynalign.cli.names import prefer_own
+from dynalign.engines import Engine, Lost, engine_of
+from dynalign.errors import DynalignError
+from dynalign.processes import limit_cores
+from dynalign.results import Sweep
+
+if TYPE_CHECKING:
+    from hydra_plugins.dynalign_launcher import EngineLauncher
+
+_engines: list[Engine] = []
+
+
+def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    """Run jobs on an engine, and print what each of them has to say when it has ended.
+
+    A job that is lost returns None, which a sweep goes on from and a search takes as failed; its reason stands in its
+    result. So does that of the engine, if it fails.
+    """
+    config, out = launcher.config, terminal.console()
+    command = str(config.hydra.job.config_name)
+    folder = Path(config.hydra.sweep.dir).absolute()
+    returned: dict[int, JobReturn] = {}
+
+    def lose(place: int, reason: str) -> None:
+        overrides = list(filter_overrides(job_overrides[place]))
+        returned[place] = JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=None)
+        if Sweep.lose(folder, command, first + place, overrides, reason):
+            typed = escape(" ".join(overrides))
+            out.print(f"[red]lost[/]     {typed}: {escape(reason)}", soft_wrap=True)
+
+    try:
+        engine = _engine(launcher)
+        for place, outcome in engine.run(_work, _sent(launcher, engine, job_overrides, first, out.color_system)):
+            if isinstance(outcome, Lost):
+                lose(place, outcome.reason)
+            else:
+                returned[place], text = outcome
+                if text.strip():
+                    out.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+    except Exception as error:
+        said = str(error) if isinstance(error, DynalignError) else f"{type(error).__name__}: {error}"
+        out.print(f"[red]The launcher {launcher.engine} failed[/]: {escape(said)}", soft_wrap=True)
+        for place in range(len(job_overrides)):
+            if place not in returned:
+                lose(place, "Its launcher failed.")
+        stop_engines()
+    return [returned[place] for place in range(len(job_overrides))]
+
+
+def stop_engines() -> None:
+    """End every process and job that was launched here."""
+    while _engines:
+        _engines.pop().stop()
+
+
+def _engine(launcher: EngineLauncher) -> Engine:
+    """Return the launcher's engine, which is kept from one batch of jobs to the next, and say how it runs them."""
+    if not _engines:
+        engine = engine_of(launcher.engine, launcher.settings)
+        terminal.console().print(f"{escape(launcher.engine)}: {escape(engine.about)}", soft_wrap=True)
+        _engines.append(engine)
+    return _engines[0]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What a job is sent: its config and Hydra's, the task, and where and how it was typed."""
+
+    config: DictConfig
+    context: HydraContext
+    task: TaskFunction
+    state: Mapping[str, Any]
+    place: str
+    path: Sequence[str]
+    cores: int
+    colours: str | None
+
+
+def _sent(
+    launcher: EngineLauncher, engine: Engine, job_overrides: Sequence[Sequence[str]], first: int, colours: str | None
+) -> Iterator[_Sent]:
+    setup_globals()
+    state = Singleton.get_state()
+    for number, overrides in enumerate(job_overrides, first):
+        config = launcher.context.config_loader.load_sweep_config(launcher.config, list(overrides))
+        with open_dict(config):
+            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
+            config.hydra.job.num = number
+        path = [str(Path(each or ".").absolute()) for each in sys.path]
+        yield _Sent(
+            config, launcher.context, launcher.task, state, str(Path.cwd()), path, engine.cores_per_job, colours
+        )
+
+
+def _work(sent: _Sent) -> tuple[JobReturn, str]:
+    """Run a job where it was sent, and return what came of it and what it said."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who launched it ends it
+    limit_cores(sent.cores)
+    os.chdir(sent.place)
+    sys.path += [each for each in sent.path if each not in sys.path]
+    with terminal.captured(sent.colours) as said:
+        setup_globals()
+        Singleton.set_state(sent.state)
+        prefer_own()
+        HydraConfig.instance().set_config(sent.config)
+        returned = run_job(
+            hydra_context=sent.context,
+            task_function=sent.task,
+            config=sent.config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    return returned, said.getvalue()
