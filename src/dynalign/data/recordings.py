@@ -197,7 +197,8 @@ def _of_object(name: str, value: Any, how: Reading) -> tuple[Loaded, Entries]:
 
 def _filled(value: Any, where: str) -> Any:
     if isinstance(value, np.ma.MaskedArray):
-        return value.astype(np.float64).filled(np.nan)
+        numbers: Any = value.astype(np.float64)
+        return numbers.filled(np.nan)
     return as_array(value, where)
 
 
