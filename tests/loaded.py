@@ -49,6 +49,7 @@ def waited(child: int, limit: float | None) -> int:
 if __name__ == "__main__":
     import pytorch_lightning  # noqa: F401
 
+    import dynalign.cli.comparing
     import dynalign.cli.study
     import dynalign.cli.testcase
     import dynalign.cli.train  # noqa: F401

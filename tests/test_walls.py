@@ -25,20 +25,22 @@ FLOORS = {
     "engines": 2,
     "metrics": 2,
     "inference": 2,
-    "store": 2,
     "networks": 2,
+    "data": 3,
     "dynamics": 3,
     "representations": 3,
-    "inventory": 3,
-    "tables": 3,
-    "results": 4,
-    "training": 4,
-    "loggers": 4,
-    "testcases": 4,
-    "studies": 5,
-    "report": 6,
-    "cli": 7,
-    "__main__": 8,
+    "store": 4,
+    "inventory": 5,
+    "tables": 5,
+    "results": 6,
+    "training": 6,
+    "loggers": 6,
+    "testcases": 6,
+    "studies": 7,
+    "report": 8,
+    "comparison": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 OUTSIDE = {
     "hydra": "cli",
@@ -67,7 +69,7 @@ def room(path: Path) -> str:
 def test_walls(path: Path) -> None:
     here = room(path)
     if here == "__init__":
-        assert not imports(path)
+        assert imports(path) <= {"importlib", "typing"}
         return
     for name in imports(path):
         parts = name.split(".")

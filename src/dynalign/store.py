@@ -16,13 +16,14 @@ import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from filelock import FileLock
@@ -191,6 +192,40 @@ class Run:
             raise _damaged(
                 self.folder, f"weights of epoch {epoch} are not those of a {type(model).__name__}"
             ) from error
+
+    def states(
+        self,
+        epoch: int | None = None,
+        *,
+        period: str | None = "stimulus",
+        components: int | None = None,
+        classes: Iterable[type] = (),
+        **more: Any,
+    ) -> npt.NDArray[np.floating]:
+        """Return the network's states on its probe trials, shape (trials, time, units).
+
+        Parameters
+        ----------
+        epoch : int, optional
+            A checkpoint; by default the last one, the trained network.
+        period : str or None
+            Period of the trial, or None for all of it.
+        components : int, optional
+            Principal components to keep; all units by default.
+        classes : iterable of type
+            Classes of models, tasks and noise that are not of this package, if the run was made with such.
+        **more
+            Other settings of ``dynalign.representations.Representation``, such as ``trials=200``.
+
+        Raises
+        ------
+        DynalignError
+            If there is no such checkpoint or period, or a class is missing.
+        """
+        from dynalign.representations import Representation  # what a store is for needs no network
+
+        shown = Representation(period=period, components=components, **more)
+        return shown.of(self, self.epochs[-1] if epoch is None else epoch, classes=classes)
 
 
 def read_weights(path: Path) -> Weights:

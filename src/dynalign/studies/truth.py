@@ -19,7 +19,7 @@ from dynalign.identity import code_key
 from dynalign.metrics import Metric
 from dynalign.metrics.spectra import wasserstein
 from dynalign.networks import States
-from dynalign.representations import Representation, network_at
+from dynalign.representations import Representation, Stored, network_at
 from dynalign.store import Run, RunStore, read_result, write_result
 from dynalign.studies.population import Member, Population
 from dynalign.tasks import Task
@@ -37,7 +37,7 @@ class JacobianSpectrum(Representation):
 
     components: int | None = None
 
-    def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
+    def of(self, run: Stored, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return the eigenvalues of a stored run at a checkpoint, shape (1, eigenvalues, 2)."""
         network = network_at(run, epoch, classes)
         probe = self.probe(network.task)
