@@ -37,8 +37,8 @@ def test_one_leaderboard_of_all_jobs(sweep: Ran) -> None:
     assert sweep.code == 0, sweep.output
     assert "Warning" not in sweep.output
     assert "Traceback" not in sweep.output
-    last = sweep.output.strip().splitlines()[-3:]
-    assert [line.split()[0] for line in last] == ["table", "leaderboard", "report"]
+    last = sweep.output.strip().splitlines()[-4:]
+    assert [line.split()[0] for line in last] == ["table", "leaderboard", "report", "W&B"]
     scores = pd.read_csv(sweep.folder / "leaderboard.csv")
     assert set(scores["metric"]) == {"CKA", "Procrustes"}
     assert set(scores["testcase"]) == {"families", "composition"}
