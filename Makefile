@@ -8,7 +8,7 @@ READY_DOCS := $(VENV)/.ready-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper figures docs test types tests format clean
+.PHONY: help setup sweep train testcase leaderboard paper figures dashboard docs test types tests format clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,6 +32,10 @@ paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.
 	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
 	$(BIN)/python benchmarks/publish.py --claims multirun/paper
 
+dashboard: $(READY) ## a Weights & Biases workspace of what was logged; DASHBOARD="..." sets overrides
+	$(PIP) -c constraints.txt -e ".[dashboard]"
+	$(BIN)/dynalign dashboard $(DASHBOARD)
+
 figures: $(READY) ## every figure of the newest results as SVG and PDF, for papers; FOLDER="..." names other results
 	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))
 
@@ -53,6 +57,9 @@ tests: $(READY_TEST)
 format: $(READY_TEST) ## rewrite the source in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+clean-store: $(READY) ## show what the store of runs holds, ask, and delete it; STORE="..." names another, YES=1 asks nothing
+	@$(BIN)/python -m dynalign clean-store $(STORE) $(if $(filter 1,$(YES)),--yes)
 
 clean: ## delete the virtual environment and all results
 	rm -rf $(VENV) site

@@ -34,7 +34,11 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("trian", "did you mean train?"), ("xyz", "there is compare, figures, study, testcase, train.")]
+    ("word", "hint"),
+    [
+        ("trian", "did you mean train?"),
+        ("xyz", "there is clean-store, compare, dashboard, figures, pairs, study, testcase, train."),
+    ],
 )
 def test_a_misspelt_command_gets_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, hint: str

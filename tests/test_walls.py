@@ -21,6 +21,7 @@ FLOORS = {
     "attractors": 1,
     "statistics": 1,
     "processes": 1,
+    "measurements": 1,
     "engines": 2,
     "metrics": 2,
     "inference": 2,
@@ -29,6 +30,7 @@ FLOORS = {
     "dynamics": 3,
     "representations": 3,
     "store": 4,
+    "inventory": 5,
     "tables": 5,
     "results": 6,
     "training": 6,
@@ -40,7 +42,13 @@ FLOORS = {
     "cli": 10,
     "__main__": 11,
 }
-OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
+OUTSIDE = {
+    "hydra": "cli",
+    "omegaconf": "cli",
+    "wandb": "loggers",
+    "wandb_workspaces": "loggers",
+    "pytorch_lightning": "training",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -13,13 +13,16 @@ _COMMANDS = {
     "testcase": "put metrics to test cases whose answers are known",
     "study": "compare groups of networks, and judge published claims",
     "compare": "compare recordings, in files of many formats",
+    "pairs": "compare the networks of a sweep, or some of its pairs",
+    "clean-store": "show what a store holds, ask, and delete it",
     "figures": "write every figure of a folder of results for papers, as SVG and PDF",
+    "dashboard": "make a Weights & Biases workspace of what was logged",
 }
 _HELP = "\n".join(
     [
         "usage: dynalign COMMAND [overrides]",
         "",
-        *(f"  dynalign {name:10} {does}" for name, does in _COMMANDS.items()),
+        *(f"  dynalign {name:11} {does}" for name, does in _COMMANDS.items()),
         "",
         "dynalign COMMAND --help shows what can be set; dynalign --version, which version this is.",
     ]
@@ -39,7 +42,7 @@ def main() -> None:
         print(f"Error: there is no command {name}; {suggestion(name, _COMMANDS)}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     try:
-        command = importlib.import_module(f"dynalign.cli.{name}")
+        command = importlib.import_module(f"dynalign.cli.{name.replace('-', '_')}")
     except ModuleNotFoundError as error:
         package = (error.name or "dynalign").partition(".")[0]
         if package == "dynalign":

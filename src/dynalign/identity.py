@@ -33,10 +33,25 @@ def key_of(config: Mapping[str, Any]) -> str:
     DynalignError
         If the config holds something other than numbers, text, lists and mappings.
     """
+    return key_of_text(text_of(config))
+
+
+def text_of(config: Mapping[str, Any]) -> str:
+    """Return a config as the text that its key is the hash of; that of a part is part of the text of the whole.
+
+    Raises
+    ------
+    DynalignError
+        If the config holds something other than numbers, text, lists and mappings.
+    """
     try:
-        text = json.dumps(config, sort_keys=True, allow_nan=False)
+        return json.dumps(config, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DynalignError(f"This config has no key: {error}.") from error
+
+
+def key_of_text(text: str) -> str:
+    """Return the key of the config that ``text_of`` wrote."""
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 

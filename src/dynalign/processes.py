@@ -85,6 +85,20 @@ def use_threads(count: int) -> None:
     threadpool_limits(count)
 
 
+@contextlib.contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Let this process compute on one thread for a while, so that its numbers are those of such a process."""
+    from threadpoolctl import threadpool_limits  # as above
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
 Run = Callable[[Callable[..., Any], Sequence[Sequence[Any]]], Iterator[tuple[int, Any]]]
 
 

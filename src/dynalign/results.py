@@ -12,6 +12,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,7 @@ class Sweep:
             )
         return cls(folder, [single])
 
-    @property
+    @cached_property
     def finished(self) -> list[Result]:
         """The jobs that succeeded."""
         return [result for result in self.results if result.succeeded]
@@ -261,7 +262,7 @@ class Sweep:
         """The jobs that did not."""
         return [result for result in self.results if not result.succeeded]
 
-    @property
+    @cached_property
     def factors(self) -> list[str]:
         """What is not the same in all finished jobs, other than as a consequence of what else is not."""
         told = {name for result in self.finished for name in result.told}
@@ -272,7 +273,7 @@ class Sweep:
         """The metrics that measured, by label."""
         return {label: Description(**each) for result in self.finished for label, each in result.metrics.items()}
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """The factors that tables have a column for: the usual ones, and those that vary."""
         usual = [name for name in BASE_FACTORS if any(name in result.factors for result in self.finished)]
@@ -284,8 +285,15 @@ class Sweep:
         Two networks of one name, which only a config that changed in between can make, are told apart by their keys.
         """
         name = name_of(result.factors, self.factors) if self.factors else result.name
-        keys = {each.key for each in self.finished if each.name == result.name}
-        return f"{name} [{result.key[:8]}]" if len(keys) > 1 else name
+        return f"{name} [{result.key[:8]}]" if len(self._keys[result.name]) > 1 else name
+
+    @cached_property
+    def _keys(self) -> dict[str, set[str]]:
+        """The keys of finished runs, by their names."""
+        keys: dict[str, set[str]] = {}
+        for each in self.finished:
+            keys.setdefault(each.name, set()).add(each.key)
+        return keys
 
     def runs(self) -> pd.DataFrame:
         """Return a row per run: its name, its factors, what there is to say of it, and how it ended.

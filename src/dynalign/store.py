@@ -30,6 +30,7 @@ from filelock import FileLock
 
 from dynalign.errors import DamagedError, DamagedWarning, DynalignError
 from dynalign.identity import KEY_LENGTH, key_of
+from dynalign.measurements import Numbers, read_group, write_segment
 from dynalign.soundness import MANIFEST, digest, fault_of, manifest_of, put_aside, sealed, unsealed
 
 Weights = dict[str, torch.Tensor]
@@ -148,6 +149,15 @@ class Run:
     def epochs(self) -> list[int]:
         """The checkpoints, from the untrained network (0) to the last."""
         return [int(epoch) for epoch in self.history["epoch"]]
+
+    def files(self) -> dict[str, Path]:
+        """Return the files of the run and of those before it, by their paths within a store."""
+        mine = {
+            f"{self.key}/{path.relative_to(self.folder).as_posix()}": path
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
+        return mine if self.before is None else {**self.before.files(), **mine}
 
     def weights(self, epoch: int) -> Weights:
         """Return the model's weights at a checkpoint, by name.
@@ -271,7 +281,7 @@ class RunStore:
             raise DynalignError(f"The store {root} cannot be made: {error.strerror}; choose another folder.") from error
         self.writable = os.access(root, os.W_OK)
         self._sound: set[str] = set()
-        self._measurements: dict[str, dict[str, tuple[float, float]]] = {}
+        self._measurements: dict[str, Numbers] = {}
 
     def find(self, key: str) -> Path | None:
         """Return the folder of the finished run with this key, if there is one whose files are as they were written.
@@ -336,6 +346,8 @@ class RunStore:
         DynalignError
             If no run's key, or more than one, starts so, or if the run's files cannot be read.
         """
+        if len(prefix) == KEY_LENGTH and self.find(prefix) is not None:  # a whole key, of a store of thousands
+            return self._read(self.root / prefix)
         finished = sorted(f for f in self.root.iterdir() if len(f.name) == KEY_LENGTH and f.is_dir())
         found = [folder for folder in finished if prefix and folder.name.startswith(prefix)]
         if len(found) != 1:
@@ -391,7 +403,7 @@ class RunStore:
             write_json(partial / MANIFEST, manifest_of(partial))
             partial.rename(final)
 
-    def measured(self, group: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def measured(self, group: Mapping[str, Any]) -> Numbers:
         """Return what is known of a group of measurements: (dissimilarity, seconds) by key.
 
         Parameters
@@ -401,43 +413,29 @@ class RunStore:
         """
         name = key_of(group)
         if name not in self._measurements:
-            found: dict[str, tuple[float, float]] = {}
-            for path in (self.root / "measurements" / name).glob("*.jsonl"):
-                found |= _read_measurements(path)
-            self._measurements[name] = found
+            self._measurements[name] = read_group(self.root / "measurements" / name)
         return self._measurements[name]
 
     def add_measured(self, group: Mapping[str, Any], values: Mapping[str, tuple[float, float]]) -> None:
         """Keep measurements of a group; numbers only, since a failure may not happen again.
 
         They are written as one new file, so that processes that measure at the same time do not wait for each other.
+
+        Raises
+        ------
+        DynalignError
+            If the file cannot be written.
         """
         numbers = {key: value for key, value in values.items() if math.isfinite(value[0])}
         known = self.measured(group)
         new = {key: value for key, value in numbers.items() if key not in known}
         if new and self.writable:
-            rows = [json.dumps({"key": key, "dissimilarity": d, "seconds": s}) for key, (d, s) in new.items()]
-            path = self.root / "measurements" / key_of(group) / f"{key_of({'rows': rows})}.jsonl"
-            write_atomically(path, lambda target: target.write_text("\n".join(rows) + "\n", encoding="utf-8"))
+            write_segment(self.root / "measurements" / key_of(group), new, write_atomically)
             known |= new
 
     def file(self, name: Mapping[str, Any]) -> Path:
         """Return the JSON file of a result that ``name`` determines, whether it exists or not."""
         return self.root / "measurements" / f"{key_of(name)}.json"
-
-
-def _read_measurements(path: Path) -> dict[str, tuple[float, float]]:
-    """Return the measurements in a file; a line that is damaged counts as not measured."""
-    found = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-            value = (float(row["dissimilarity"]), float(row["seconds"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-        if math.isfinite(value[0]):
-            found[str(row["key"])] = value
-    return found
 
 
 def _facts(folder: Path) -> tuple[dict[str, Any], float, pd.DataFrame, str | None]:

@@ -14,9 +14,10 @@ from tests.runs import run_of
 from dynalign.metrics import CKA, Procrustes
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
-from dynalign.studies import Column, Look, Member
+from dynalign.studies import Column, Look, Member, comparing
 from dynalign.studies import blocks as module
-from dynalign.studies.blocks import measure_blocks
+from dynalign.studies.blocks import measure_blocks, tiles
+from dynalign.studies.comparing import blocks_of
 
 SEE = Representation(trials=10, rule="basic", components=4)
 COLUMNS = [Column("cka", "CKA", CKA(), SEE), Column("procrustes", "Procrustes", Procrustes(), SEE)]
@@ -62,11 +63,11 @@ def pairs(runs: dict[Look, Run]) -> list[tuple[Look, Look]]:
 
 
 def test_the_same_numbers_however_pairs_are_cut(runs, pairs, store, tmp_path, monkeypatch) -> None:
-    whole = measure_blocks(COLUMNS, {"rnn": pairs}, runs, store)
+    whole = measure_blocks(blocks_of(COLUMNS, pairs, runs), store)
     told: list[tuple[str, int, int]] = []
-    monkeypatch.setattr(module, "_MOST", 10)
+    monkeypatch.setattr(comparing, "_MOST", 10)
     cut = measure_blocks(
-        COLUMNS, {"rnn": pairs}, runs, RunStore(tmp_path), progress=lambda *what: told.append(what), workers=1
+        blocks_of(COLUMNS, pairs, runs), RunStore(tmp_path), progress=lambda *what: told.append(what), workers=1
     )
     for name, numbers in whole.items():
         assert list(cut[name]) == pairs
@@ -80,16 +81,24 @@ def test_the_same_numbers_however_pairs_are_cut(runs, pairs, store, tmp_path, mo
 
 @pytest.mark.slow
 def test_processes_measure_the_same_and_keep_it(runs, pairs, store, tmp_path, monkeypatch) -> None:
-    whole = measure_blocks(COLUMNS, {"rnn": pairs}, runs, store)
-    monkeypatch.setattr(module, "_MOST", 20)
+    whole = measure_blocks(blocks_of(COLUMNS, pairs, runs), store)
+    monkeypatch.setattr(comparing, "_MOST", 20)
     monkeypatch.setattr(module, "_FEW", 0)
-    side_by_side = measure_blocks(COLUMNS, {"rnn": pairs}, runs, RunStore(tmp_path), workers=2)
+    side_by_side = measure_blocks(blocks_of(COLUMNS, pairs, runs), RunStore(tmp_path), workers=2)
     monkeypatch.setattr(module, "started", None)  # nothing may be started
-    again = measure_blocks(COLUMNS, {"rnn": pairs}, runs, RunStore(tmp_path), workers=2)
+    again = measure_blocks(blocks_of(COLUMNS, pairs, runs), RunStore(tmp_path), workers=2)
     for name, numbers in whole.items():
         for pair in pairs:
             assert side_by_side[name][pair].value == pytest.approx(numbers[pair].value, abs=1e-9)
             assert again[name][pair].value == side_by_side[name][pair].value
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_tiles_hold_every_pair_once_and_few_networks(size: int) -> None:
+    names = list("abcdefg")
+    parts = tiles(names, size)
+    assert sorted(pair for part in parts for pair in part) == list(combinations_with_replacement(names, 2))
+    assert max(len({name for pair in part for name in pair}) for part in parts) <= 2 * size
 
 
 @pytest.mark.slow
@@ -98,7 +107,8 @@ def test_a_process_that_dies_costs_its_block(runs, pairs, tmp_path, monkeypatch)
     first = [pair for pair in pairs if any(look.member.seed == 0 for look in pair)]
     others = [pair for pair in pairs if pair not in first]
     column = Column("dying", "Dying", Dying(), SEE)
-    found = measure_blocks([column], {"a": first, "b": others}, runs, RunStore(tmp_path), workers=2)["dying"]
+    blocks = [block for part in (first, others) for block in blocks_of([column], part, runs)]
+    found = measure_blocks(blocks, RunStore(tmp_path), workers=2)["dying"]
     assert all("died (exit code 7)" in found[pair].reason for pair in first)
     assert all(found[pair].reason == "" and found[pair].value >= 0 for pair in others)
 
@@ -106,9 +116,10 @@ def test_a_process_that_dies_costs_its_block(runs, pairs, tmp_path, monkeypatch)
 @pytest.mark.slow
 def test_warnings_of_other_processes_are_heard_here(runs, pairs, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "_FEW", 0)
-    halves = {"a": pairs[: len(pairs) // 2], "b": pairs[len(pairs) // 2 :]}
+    column = Column("doubting", "Doubting", Doubting(), SEE)
+    monkeypatch.setattr(comparing, "_MOST", len(pairs) // 2)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        measure_blocks([Column("doubting", "Doubting", Doubting(), SEE)], halves, runs, RunStore(tmp_path), workers=2)
+        measure_blocks(blocks_of([column], pairs, runs), RunStore(tmp_path), workers=2)
     assert {str(each.message) for each in caught} == {f"I doubt {look}" for look in runs}
     assert f"I doubt rnn master seed 0 at epoch {max(look.epoch for look in runs)}" in {str(c.message) for c in caught}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.runs import run_of
 
@@ -13,7 +16,7 @@ from dynalign.metrics import CKA, DSA, Procrustes
 from dynalign.metrics.halves import floor_distances
 from dynalign.representations import Representation
 from dynalign.store import RunStore
-from dynalign.studies import Trained, comparable, compare_trained
+from dynalign.studies import Trained, blocks, blocks_of_trained, comparable, compare_trained, pairwise
 
 SEE = Representation(trials=20, rule="basic")
 
@@ -89,3 +92,89 @@ def test_the_floor_of_a_pair_is_the_mean_of_both(networks: list[Trained], store:
     assert table["seed 0", "seed 1"] == pytest.approx(sum(floors) / 2, abs=1e-9)
     assert table["seed 0", "seed 0"] == pytest.approx(floors[0], abs=1e-9)
     assert np.isnan(table["seed 0", "seed 2"])
+
+
+@pytest.fixture(scope="module")
+def many(store: RunStore) -> list[Trained]:
+    metrics = [DSA(n_delays=2, rank=3, starts=12), CKA()]
+    runs = [run_of(store, seed, train=()) for seed in range(7)]
+    return [Trained(f"seed {run.config['seed']}", run, SEE, metrics) for run in runs]
+
+
+@pytest.fixture
+def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairwise, "_LEAST", 2)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(many: list[Trained], tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairwise, "_LEAST", 2)
+        table = compare_trained(many, RunStore(tmp_path_factory.mktemp("undisturbed")), workers=1)
+    assert len(table) == 2 * 28
+    return table.drop(columns="seconds")
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_blocks_hold_few_networks(many: list[Trained]) -> None:
+    blocks = blocks_of_trained(many)
+    assert len(blocks) == 10
+    assert all(len({name for pair in block.pairs for name in pair}) <= 4 for block in blocks)
+    assert all([way.metric for way in block.ways.values()] == many[0].metrics for block in blocks)
+
+
+def test_large_states_make_small_blocks(many: list[Trained], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairwise, "_LEAST", 4)
+    assert pairwise._part(many) == 4
+    numbers = SEE.of(many[0].run, 0).size
+    monkeypatch.setattr(pairwise, "_MEMORY", 2 * 2 * pairwise._BYTES * numbers)
+    assert pairwise._part(many) == 2
+    assert pairwise._part([replace(each, representation=replace(SEE, components=1)) for each in many]) == 4
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_an_interrupted_comparison_goes_on_to_the_same_bits(
+    many: list[Trained], undisturbed: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after some blocks, and again: what they gave is there, and the numbers are those of one go."""
+    distances = DSA.distances
+    for blocks_done in (1, 4):
+        calls = iter(range(100))
+
+        def stopping(self: DSA, pairs: Any, calls: Any = calls, most: int = blocks_done) -> Any:
+            if next(calls) == most:
+                raise KeyboardInterrupt
+            return distances(self, pairs)
+
+        monkeypatch.setattr(DSA, "distances", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            compare_trained(many, RunStore(tmp_path), workers=1)
+    left = []
+    monkeypatch.setattr(DSA, "distances", lambda self, pairs: left.append(len(pairs)) or distances(self, pairs))
+    table = compare_trained(many, RunStore(tmp_path), workers=1)
+    assert len(left) == 10 - 1 - 4
+    pd.testing.assert_frame_equal(table.drop(columns="seconds"), undisturbed, check_exact=True)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_at_a_time")
+def test_processes_give_the_same_bits(
+    many: list[Trained], undisturbed: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "_FEW", 0)
+    table = compare_trained(many, RunStore(tmp_path), workers=2)
+    pd.testing.assert_frame_equal(table.drop(columns="seconds"), undisturbed, check_exact=True)
+    monkeypatch.setattr(blocks, "started", None)  # nothing may be started again
+    pd.testing.assert_frame_equal(compare_trained(many, RunStore(tmp_path), workers=2), table, check_exact=True)
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_a_damaged_file_of_measurements_is_measured_again(
+    many: list[Trained], undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    compare_trained(many, RunStore(tmp_path), workers=1)
+    for path in sorted(tmp_path.rglob("*.npz"))[::3]:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match="are damaged"):
+        table = compare_trained(many, RunStore(tmp_path), workers=1)
+    pd.testing.assert_frame_equal(table.drop(columns="seconds"), undisturbed, check_exact=True)

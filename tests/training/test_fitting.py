@@ -418,3 +418,17 @@ class Memory(DummyLogger):
 
     def log_metrics(self, metrics: dict, step: int | None = None) -> None:
         self.rows.append({**metrics, "step": step})
+
+
+@pytest.mark.parametrize("epoch", [2, 5])
+def test_a_resumed_training_logs_what_was_logged_before(tmp_path: Path, epoch: int) -> None:
+    """Loggers begin anew with every command, and get the whole run, each number once."""
+    curriculum, expected, again = Curriculum("both", pretrain=["basic"], train=["delay_anti"]), Memory(), Memory()
+    train(tmp_path / "whole", curriculum, [watch()], loggers=[expected])
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", curriculum, [KillAfter(epoch), watch()], loggers=[Memory()])
+    train(tmp_path / "killed", curriculum, [watch()], loggers=[again])
+    for name in ("accuracy", "dissimilarity/cka"):
+        whole, resumed = ([row for row in logger.rows if name in row] for logger in (expected, again))
+        assert [(row["epoch"], row["step"]) for row in resumed] == [(row["epoch"], row["step"]) for row in whole]
+        assert [row[name] for row in resumed] == pytest.approx([row[name] for row in whole], abs=1e-12)

@@ -48,10 +48,22 @@ class Typed:
         What Hydra is to be given.
     expected : list of list of str, optional
         The overrides of every job of a sweep, where the sweeper is Hydra's own.
+    dry : bool
+        Whether it is only to be told what would be done; ``expected`` then holds the one job of a single run, too.
+    folder : Path
+        Where the configs are.
+    name : str
+        Of the primary one.
+    path : list of str
+        An override for the folders beside ``folder``.
     """
 
     arguments: list[str]
     expected: list[list[str]] | None
+    dry: bool = False
+    folder: Path = Path()
+    name: str = ""
+    path: Sequence[str] = ()
 
 
 def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -> Typed:
@@ -83,7 +95,8 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     with initialize_config_dir(str(base.resolve()), version_base="1.3"):
         check = _Check(name, config_name, _parse([word for word in words if word]), extra, multirun=options.multirun)
         expected = check.run()
-        return Typed([*flags, *(check.rewritten.get(word, word) for word in words)], expected)
+        arguments = [*flags, *(check.rewritten.get(word, word) for word in words)]
+        return Typed(arguments, expected, check.dry, base.resolve(), name, check.path)
 
 
 class _Check:
@@ -103,6 +116,7 @@ class _Check:
         self.own = self._own_groups()
         self.rewritten: dict[str, str] = {}
         """What was typed by what Hydra is to be given instead."""
+        self.dry = False
 
     def run(self) -> list[list[str]] | None:
         choices = [each for each in self.overrides if self._is_choice(each)]
@@ -131,6 +145,7 @@ class _Check:
                 others = [_first(each) for each in [*values[:place], *values[place + 1 :]]]
                 for word in _words(override)[:_MOST]:
                     check_top(self._compose([*composed[0][0], *others, word]))
+        self.dry = _is_dry(config)
         sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_", default=""))
         basic = sweeper.endswith("BasicSweeper")
         if not basic and not sweeping:
@@ -140,6 +155,8 @@ class _Check:
                 f"The sweeper {sweeper.rsplit('.', 1)[-1]} needs to know what to optimise; type objective=accuracy, or "
                 "objective=dissimilarity/dsa."
             )
+        if self.dry and not sweeping:
+            return [[str(each.input_line) for each in self.overrides if not each.key_or_group.startswith("hydra.")]]
         if not sweeping or not basic:
             return None
         batches: list[list[list[str]]] = BasicSweeper.split_arguments([*_params(config), *self.overrides], None)
@@ -221,6 +238,13 @@ def _check_packages(config: DictConfig) -> None:
                 f"A file that was chosen for {group} does not begin with the line '# @package {group}.<its name>', "
                 f"without which several of {group} cannot stand side by side."
             )
+
+
+def _is_dry(config: DictConfig) -> bool:
+    dry = config.get("dry_run", False)
+    if not isinstance(dry, bool):
+        raise DynalignError(f"dry_run={dry} must be true or false.")
+    return dry
 
 
 def _check_launcher(config: DictConfig) -> None:

@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from dynalign.cli import CONF, terminal
-from dynalign.cli.check import check_command_line
+from dynalign.cli.check import Typed, check_command_line
 from dynalign.cli.job import threads_of
 from dynalign.cli.launching import stop_engines
+from dynalign.cli.logged import tell_places
 from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart
 from dynalign.errors import DynalignError, in_words
@@ -47,11 +48,14 @@ class Command:
         result with all that there is to say, but for the time.
     summarise : callable
         Summarises a sweep or a single run and prints it; returns what went wrong, in sentences.
+    tell : callable, optional
+        Says what would be done, where ``dry_run=true`` was typed; returns the exit code.
     """
 
     name: str
     run_job: Callable[[DictConfig, Any, Result], Result]
     summarise: Callable[[Sweep, Console], list[str]]
+    tell: Callable[[Typed, Console], int] | None = None
 
 
 def run_command(command: Command) -> None:
@@ -60,6 +64,8 @@ def run_command(command: Command) -> None:
     sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies where its user is; it hides nothing of ours
     try:
         typed = check_command_line(sys.argv[1:], CONF, command.name)
+        if typed.dry and command.tell is not None:
+            sys.exit(command.tell(typed, terminal.console()))
     except DynalignError as error:
         sys.exit(f"Error: {error}")
     sys.argv[1:] = typed.arguments
@@ -83,10 +89,15 @@ class _Task:
         return _run(self.command, config)
 
 
-def group_of(settings: Any) -> str:
-    """Name the group of a job's loggers after the sweep's folder; a single run is a group of its own."""
-    folder = settings.sweep.dir if settings.mode == RunMode.MULTIRUN else settings.runtime.output_dir
-    return Path(folder).name
+def sweeping(settings: Any) -> bool:
+    """Whether a job is one of a sweep."""
+    return bool(settings.mode == RunMode.MULTIRUN)
+
+
+def group_folder(settings: Any) -> Path:
+    """Return the folder that names the group of a job's loggers: the sweep's; a single run is a group of its own."""
+    folder = settings.sweep.dir if sweeping(settings) else settings.runtime.output_dir
+    return Path(str(settings.runtime.cwd), str(folder))
 
 
 def _exit_code(work: Callable[[], object]) -> int:
@@ -135,11 +146,10 @@ def _run(command: Command, config: DictConfig) -> float | None:
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
     overrides = [str(word) for word in settings.overrides.task]
-    sweeping = settings.mode == RunMode.MULTIRUN
     result = None
     try:
         use_threads(threads_of(config))
-        if sweeping:
+        if sweeping(settings):
             number = int(settings.job.num)
             result = Sweep.join(
                 sweep_folder_of(folder, Path(settings.sweep.dir).absolute()), folder, command.name, number, overrides
@@ -157,13 +167,13 @@ def _run(command: Command, config: DictConfig) -> float | None:
                 replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
         if isinstance(error, KeyboardInterrupt):
             raise
-        if not sweeping:
+        if not sweeping(settings):
             sys.exit(f"Error: {reason}")
         terminal.console().print(f"[red]failed[/]   {escape(' '.join(overrides))}: {escape(reason)}", soft_wrap=True)
         return None
     finally:
         use_threads(1)
-    if not sweeping and _summarise(command, folder):
+    if not sweeping(settings) and _summarise(command, folder):
         sys.exit(1)
     return done.value
 
@@ -175,6 +185,7 @@ def _summarise(command: Command, folder: Path) -> int:
     try:
         sweep = Sweep.load(folder)
         problems = command.summarise(sweep, console)
+        tell_places(sweep, console)
     except KeyboardInterrupt:
         return _stopped()
     except Exception as error:

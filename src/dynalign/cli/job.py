@@ -24,7 +24,7 @@ from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
 from dynalign.training import FLOOR_SPLITS, REFERENCES, Curriculum, RunSpec, plain_phases
 
-NAMELESS = ("metric", "logger", "store", "objective", "hydra")
+NAMELESS = ("metric", "logger", "store", "objective", "pairs", "dry_run", "hydra")
 """Parts of the config that set no run apart: what is measured, and where it goes."""
 _OBSERVER = "dissimilarity"
 _GIVEN = {"seed", "n_inputs", "n_actions"}  # what every model is told by its run
@@ -67,6 +67,18 @@ class Job:
     classes: tuple[type, ...]
 
     @property
+    def measurement(self) -> str:
+        """Key of what is measured of the network, and against what."""
+        about = {
+            "representation": describe(self.representation, asdict(self.representation)),
+            "metrics": [describe(metric, metric.settings) for metric in self.metrics],
+            "reference": self.plain["reference"],
+            "every": self.every,
+            "floor_splits": self.floor_splits,
+        }
+        return key_of(about)
+
+    @property
     def details(self) -> dict[str, Any]:
         """What a comparison with other networks needs, as plain data."""
         return {
@@ -75,10 +87,11 @@ class Job:
             "metrics": [describe(metric, metric.settings) for metric in self.metrics],
             "classes": [target_of(kind) for kind in self.classes],
             "floor_splits": self.floor_splits,
+            "pairs": self.plain.get("pairs", True),
         }
 
 
-def build_job(config: DictConfig, settings: Any) -> Job:
+def build_job(config: DictConfig, settings: Any, store: RunStore | None = None) -> Job:
     """Build everything a job needs; nothing has trained when it returns.
 
     Parameters
@@ -87,6 +100,8 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         As composed.
     settings : DictConfig
         Hydra's own config of the job.
+    store : RunStore, optional
+        Instead of the one that the config names.
 
     Raises
     ------
@@ -100,7 +115,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
     metrics = build_metrics(plain.get("metric") or {})
     spec = spec_of(plain, perturbation, aliases, config.model)
     representation = _representation(plain["representation"], perturbation, metrics, spec.network, aliases)
-    store = store_of(plain, settings)
+    store = store_of(plain, settings) if store is None else store
     reference = _reference(str(plain["reference"]), store)
     plain["reference"] = reference.key if isinstance(reference, Run) else reference
     return Job(
@@ -186,6 +201,8 @@ def check_top(config: DictConfig) -> dict[str, Any]:
         numbers["limit"] = check_value("limit", config.limit, float, "the command line")
         if not numbers["limit"] > 0:
             raise DynalignError(f"limit={config.limit} must be a number of seconds above 0.")
+    if "pairs" in config:
+        numbers["pairs"] = check_value("pairs", config.pairs, bool, "the command line")
     numbers |= {"threads": threads_of(config)} if "threads" in config else {}
     if "reference" in config and not isinstance(config.reference, str | int):
         raise DynalignError("reference must be initial, previous, final, or the key of a run in the store.")

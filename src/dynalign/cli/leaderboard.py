@@ -53,16 +53,6 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         paths["leaderboard"] = sweep.folder / "leaderboard.md"
         write_text(paths["leaderboard"], leaderboard_markdown(board, meta=facts))
         write_text(sweep.folder / "headline.md", headline_table(board))
-        values = board.scores[["metric", "testcase", "criterion", "value"]]
-        problems += log_summary(
-            sweep,
-            tables={"leaderboard": board.scores, "dissimilarities": rows},
-            figures=figures,
-            numbers={
-                f"{case}/{criterion}/{metric}": value
-                for metric, case, criterion, value in values.itertuples(index=False)
-            },
-        )
     page = write_leaderboard(
         sweep.folder / "report.html",
         board=board,
@@ -74,6 +64,18 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         links=links,
     )
     problems += [problem for problem in page.problems if problem not in problems]
+    if len(board.metrics):
+        values = board.scores[["metric", "testcase", "criterion", "value"]]
+        problems += log_summary(
+            sweep,
+            tables={"leaderboard": board.scores, "dissimilarities": rows},
+            figures=figures,
+            numbers={
+                f"{case}/{criterion}/{metric}": value
+                for metric, case, criterion, value in values.itertuples(index=False)
+            },
+            files={"report.html": page.path, "leaderboard.md": paths["leaderboard"]},
+        )
     print_leaderboard(console, board, failures=failures, paths={**paths, "report": page.path})
     return problems
 

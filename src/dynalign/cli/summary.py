@@ -32,10 +32,17 @@ from dynalign.tasks import Task
 _SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
 
-def summarise(sweep: Sweep, console: Console) -> list[str]:
-    """Compare the networks of a sweep, write everything into its folder, and print it; return what went wrong."""
-    opened = _open(sweep)
-    pairs = _compare(sweep, opened, console)
+def summarise(sweep: Sweep, console: Console, *, left: bool = True) -> list[str]:
+    """Compare the networks of a sweep, write everything into its folder, and print it; return what went wrong.
+
+    Parameters
+    ----------
+    left : bool
+        Whether pairs are left out where the sweep says so (``pairs=false``).
+    """
+    opened = open_runs(sweep)
+    later = left and not all(result.details.get("pairs", True) for result in sweep.finished)
+    pairs = pd.DataFrame(columns=["run", *NUMBERS]) if later else _compare(sweep, opened, console)
     learning = sweep.table()
     table = pd.concat([part for part in (learning, pairs) if len(part)] or [pairs], ignore_index=True)
     runs = _with_own_distances(sweep.runs(), pairs)
@@ -64,9 +71,12 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
             sweep,
             tables={"runs": runs, "dissimilarities": table},
             figures=figures,
-            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
+            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()} | to_master(runs, pairs),
+            files={"report.html": report.path, "dissimilarities.csv": paths["csv"]},
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
+    if later:
+        console.print(f"pairs  dynalign pairs sweep={sweep.folder}", markup=False, soft_wrap=True)
     return problems
 
 
@@ -79,46 +89,56 @@ def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
         If its table is not there.
     """
     table = read_table(sweep.folder, "dissimilarities")
-    histories = {name: run.history for name, run in _open(sweep).items()}
+    histories = {name: run.history for name, run in open_runs(sweep).items()}
     return sweep_figures(
         table=table, runs=sweep.runs(), histories=histories, metrics=sweep.metrics, factors=sweep.factors
     )
 
 
-def _open(sweep: Sweep) -> dict[str, Run]:
+def open_runs(sweep: Sweep) -> dict[str, Run]:
     """Return every run of the sweep from the store, by its name within the sweep."""
-    return {sweep.name_of(each): RunStore(each.details["store"]).open(each.key) for each in sweep.finished}
+    stores = {root: RunStore(root) for root in {each.details["store"] for each in sweep.finished}}
+    return {sweep.name_of(each): stores[each.details["store"]].open(each.key) for each in sweep.finished}
 
 
 def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.DataFrame:
     """Return the table of all pairs of trained networks that can be compared, with whose they are."""
-    networks, factors = [], {}
-    for result in sweep.finished:
-        name = sweep.name_of(result)
-        factors[name] = {column: result.factors.get(column) for column in sweep.columns}
-        networks.append(
-            Trained(
-                name,
-                opened[name],
-                rebuild(result.details["representation"], Representation),
-                [rebuild(metric, Metric) for metric in result.details["metrics"]],
-                _classes(result),
-                int(result.details.get("floor_splits", 0)),  # which older results do not say
-            )
-        )
+    networks = trained(sweep, opened)
     if not networks:
         return pd.DataFrame(columns=["run", *NUMBERS])
-    store = RunStore(sweep.finished[0].details["store"])
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        rows = compare_trained(networks, store, progress=reporter(bar))
+        rows = compare_trained(networks, store_of(sweep), progress=reporter(bar))
     for reason in sorted(
         {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
     ):
         console.print(f"[yellow]No distance[/] by {escape(reason)}", soft_wrap=True)
+    factors = {
+        sweep.name_of(result): {column: result.factors.get(column) for column in sweep.columns}
+        for result in sweep.finished
+    }
     parts = [
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def to_master(runs: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, float]:
+    """Return how far curricula are from the curriculum ``master``, over seeds, where a sweep has it among others.
+
+    Only networks of one model, task and noise are compared, and none with itself.
+    """
+    alike = [name for name in ("model", "task", "noise", "perturbation") if name in runs]
+    if "curriculum" not in runs or not {"master"} < set(runs["curriculum"]):
+        return {}
+    about = runs.drop_duplicates("run").set_index("run")[["curriculum", *alike]]
+    apart = pairs[pairs["run"] != pairs["reference"]][["run", "reference", "metric", "dissimilarity"]]
+    both = pd.concat([apart, apart.rename(columns={"run": "reference", "reference": "run"})], ignore_index=True)
+    both = both.drop_duplicates(["run", "reference", "metric"])
+    joined = both.join(about, on="run").join(about, on="reference", rsuffix="_reference")
+    same = (joined[alike].to_numpy() == joined[[f"{name}_reference" for name in alike]].to_numpy()).all(axis=1)
+    chosen = joined[same & (joined["curriculum_reference"] == "master")].dropna(subset=["dissimilarity"])
+    means = chosen.groupby(["metric", "curriculum"])["dissimilarity"].mean()
+    return {f"to_master/{metric}/{curriculum}": float(mean) for (metric, curriculum), mean in means.items()}
 
 
 def _trajectories(result: Result, run: Run) -> Trajectories:
@@ -128,6 +148,26 @@ def _trajectories(result: Result, run: Run) -> Trajectories:
 def _classes(result: Result) -> tuple[type, ...]:
     """Return what a result says that its network is made of."""
     return tuple(locate_stored(str(name), Task, SequenceModel, Perturbation) for name in result.details["classes"])
+
+
+def store_of(sweep: Sweep) -> RunStore:
+    """Return the store of a sweep that has finished jobs."""
+    return RunStore(sweep.finished[0].details["store"])
+
+
+def trained(sweep: Sweep, opened: Mapping[str, Run]) -> list[Trained]:
+    """Return what is to be compared of a sweep, given its runs by name."""
+    return [
+        Trained(
+            sweep.name_of(result),
+            opened[sweep.name_of(result)],
+            rebuild(result.details["representation"], Representation),
+            [rebuild(metric, Metric) for metric in result.details["metrics"]],
+            _classes(result),
+            int(result.details.get("floor_splits", 0)),  # which older results do not say
+        )
+        for result in sweep.finished
+    ]
 
 
 def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tuple[dict[str, Trajectories], list[str]]:

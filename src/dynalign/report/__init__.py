@@ -19,6 +19,7 @@ from dynalign.report.leaderboard.terminal import print_leaderboard
 from dynalign.report.leaderboard.texts import answers
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.matrix import matrix_figure
+from dynalign.report.parts.numbers import counted, duration, size
 from dynalign.report.parts.problems import Problem, Written, attempt
 from dynalign.report.study.figures import study_figures
 from dynalign.report.study.markdown import claims_markdown, claims_table
@@ -46,8 +47,10 @@ __all__ = [
     "classical_mds",
     "comparison_draws",
     "comparison_figures",
+    "counted",
     "curves",
     "curves_figure",
+    "duration",
     "embedding_figure",
     "first_of_groups",
     "gallery_figure",
@@ -65,6 +68,7 @@ __all__ = [
     "print_studies",
     "print_summary",
     "run_styles",
+    "size",
     "study_figures",
     "sweep_figures",
     "systems_figure",

@@ -13,8 +13,7 @@ import pandas as pd
 from dynalign.errors import DynalignError
 from dynalign.inference import OfMeans, crossed, sign_flip
 from dynalign.statistics import Array, Estimate
-from dynalign.studies.blocks import Column
-from dynalign.studies.comparing import TRAINED, MissingError, Pair, to_pool
+from dynalign.studies.comparing import TRAINED, Column, MissingError, Pair, to_pool
 from dynalign.studies.population import Population
 from dynalign.studies.published import E4_TO_MASTER
 from dynalign.studies.verdict import Part

@@ -1,15 +1,15 @@
-"""Measure many pairs of networks by several columns: in blocks, side by side in processes of one thread each."""
+"""Measure many pairs of networks in several ways: in blocks, side by side in processes of one thread each."""
 
 from __future__ import annotations
 
 import math
 import pickle
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pebble import ProcessExpired
 
@@ -17,120 +17,134 @@ from dynalign.errors import DynalignError
 from dynalign.identity import key_of
 from dynalign.metrics import Distance, Metric
 from dynalign.metrics.pairwise import reason_of
-from dynalign.processes import cores, how_it_died, started
-from dynalign.representations import Representation, System
-from dynalign.store import Run, RunStore
+from dynalign.processes import cores, how_it_died, on_one_thread, started
+from dynalign.representations import System
+from dynalign.store import RunStore
 from dynalign.studies.measuring import Seen, measure_seen, stored_seen
-from dynalign.studies.population import Look
 
-_MOST = 1000
-"""Pairs in a block: states are in memory for one block at a time, and recorded anew in the next."""
 _FEW = 200
 """Pairs that are measured in the time that it takes to start a process."""
 
-Found = dict[str, dict[tuple[Look, Look], Distance]]
+Name = TypeVar("Name", bound=Hashable)
 Numbers = dict[str, list[Distance]]
 Warned = list[tuple[type[Warning], str]]
+Found = dict[str, dict[tuple[Name, Name], Distance]]
 
 
 @dataclass(frozen=True)
-class Column:
-    """One way to measure: a metric, and what it is shown of a network.
+class Way(Generic[Name]):
+    """One way to measure: a metric, and what it sees of each network.
 
     Attributes
     ----------
-    name : str
-        In tables and files.
     title : str
-        Above a column.
+        For whoever watches.
     metric : Metric
-    representation : Representation
+    seen : mapping of name to Seen
     """
 
-    name: str
     title: str
     metric: Metric
-    representation: Representation
+    seen: Mapping[Name, Seen]
 
 
-class Block(NamedTuple):
-    """What a process measures at a time: pairs of some models, and the run of every network in them."""
+class Block(NamedTuple, Generic[Name]):
+    """What a process measures at a time: pairs of networks, in each of several ways."""
 
-    models: str
-    pairs: Sequence[tuple[Look, Look]]
-    runs: Mapping[Look, Run]
+    pairs: Sequence[tuple[Name, Name]]
+    ways: Mapping[str, Way[Name]]
 
 
 def measure_blocks(
-    columns: Sequence[Column],
-    pairs: Mapping[str, Sequence[tuple[Look, Look]]],
-    runs: Mapping[Look, Run],
+    blocks: Sequence[Block[Name]],
     store: RunStore,
     *,
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
-) -> Found:
-    """Return the dissimilarity of every pair by every column, from the store where it is known there.
+) -> Found[Name]:
+    """Return the dissimilarity of every pair in every way, from the store where it is known there.
 
-    What metrics warn of in other processes is warned of in this one.
+    What a block gives goes into the store when it is done, so that whoever is interrupted loses the blocks at work. The
+    numbers are the same to the bit whatever the number of processes, and whichever blocks were known before: a metric
+    is given the same pairs together, and has one thread. What metrics warn of in other processes is warned of in this.
 
     Parameters
     ----------
-    pairs : mapping of models to sequence of pairs
-    runs : mapping of Look to Run
+    blocks : sequence of Block
+        States are in memory for one block at a time, and recorded anew in the next.
     workers : int, optional
         Processes; as many as there are cores, if not given. Few pairs are measured in this one.
     progress : callable, optional
-        Called with (a column's title and the models, pairs done, pairs in all) while something is measured.
+        Called with (a way's title, pairs done, pairs in all) while something is measured.
+
+    Returns
+    -------
+    dict of distances, by way and pair
     """
-    found: Found = {column.name: {} for column in columns}
-    missing: list[Block] = []
-    for models, some in pairs.items():
-        for block in _blocks(models, some, runs):
-            numbers = _stored(block, columns, store)
-            if numbers is None:
-                missing.append(block)
-            else:
-                _keep(found, block, numbers)
+    found: Found[Name] = {name: {} for block in blocks for name in block.ways}
+    missing: list[Block[Name]] = []
+    for block in blocks:
+        numbers = _stored(block, store)
+        if numbers is None:
+            missing.append(block)
+        else:
+            _keep(found, block, numbers)
     totals: dict[str, int] = {}
     for block in missing:
-        totals[block.models] = totals.get(block.models, 0) + len(block.pairs)
+        for way in block.ways.values():
+            totals[way.title] = totals.get(way.title, 0) + len(block.pairs)
     done = dict.fromkeys(totals, 0)
     count = min(workers or cores(), len(missing))
-    alone = count < 2 or sum(totals.values()) <= _FEW
-    here = ((block, _measured(block, columns, store)) for block in missing)
-    for block, numbers in here if alone else _together(missing, columns, store, count):
+    alone = count < 2 or sum(len(block.pairs) for block in missing) <= _FEW
+    for block, numbers in _here(missing, store) if alone else _together(missing, store, count):
         _keep(found, block, numbers)
-        done[block.models] += len(block.pairs)
-        if progress is not None:
-            for column in columns:
-                progress(f"{column.title}, {block.models}", done[block.models], totals[block.models])
+        for way in block.ways.values():
+            done[way.title] += len(block.pairs)
+            if progress is not None:
+                progress(way.title, done[way.title], totals[way.title])
     return found
 
 
-def _blocks(models: str, pairs: Sequence[tuple[Look, Look]], runs: Mapping[Look, Run]) -> list[Block]:
-    """Cut pairs into blocks of like size."""
-    count = math.ceil(len(pairs) / _MOST)
-    size = math.ceil(len(pairs) / count)
-    parts = [pairs[begin : begin + size] for begin in range(0, len(pairs), size)]
-    return [Block(models, part, {look: runs[look] for pair in part for look in pair}) for part in parts]
+def cut(pairs: Sequence[tuple[Name, Name]], most: int) -> list[Sequence[tuple[Name, Name]]]:
+    """Cut pairs into parts of like size, of so many at most."""
+    count = math.ceil(len(pairs) / most)
+    size = math.ceil(len(pairs) / count) if count else 1
+    return [pairs[begin : begin + size] for begin in range(0, len(pairs), size)]
 
 
-def _keep(found: Found, block: Block, numbers: Mapping[str, Sequence[Distance]]) -> None:
+def tiles(names: Sequence[Name], size: int) -> list[list[tuple[Name, Name]]]:
+    """Cut all unordered pairs of names, each with itself included, into those of ``size`` names with as many.
+
+    Each part needs the states of 2 ``size`` networks at most.
+    """
+    groups = [names[begin : begin + size] for begin in range(0, len(names), size)]
+    parts = []
+    for place, group in enumerate(groups):
+        parts.append([(first, second) for k, first in enumerate(group) for second in group[k:]])
+        parts += [[(first, second) for first in group for second in other] for other in groups[place + 1 :]]
+    return parts
+
+
+def _keep(found: Found[Name], block: Block[Name], numbers: Mapping[str, Sequence[Distance]]) -> None:
     for name, distances in numbers.items():
         found[name] |= zip(block.pairs, distances, strict=True)
 
 
-def _together(
-    blocks: Sequence[Block], columns: Sequence[Column], store: RunStore, workers: int
-) -> Iterator[tuple[Block, Numbers]]:
+def _here(blocks: Sequence[Block[Name]], store: RunStore) -> Iterator[tuple[Block[Name], Numbers]]:
+    for block in blocks:
+        with on_one_thread():
+            numbers = _measured(block, store)
+        yield block, numbers
+
+
+def _together(blocks: Sequence[Block[Name]], store: RunStore, workers: int) -> Iterator[tuple[Block[Name], Numbers]]:
     """Yield each block with its numbers as they come; a process that dies costs its block."""
     pool = started(workers)
     try:
         # The models that studies name last take longest to record; begun first, they leave no process idle at the end.
-        tasks: dict[Future[tuple[Numbers, Warned]], Block] = {
+        tasks: dict[Future[tuple[Numbers, Warned]], Block[Name]] = {
             # As bytes, unpacked there: a metric that is not known there is an error of its task, not of the process.
-            pool.schedule(_in_process, args=[pickle.dumps((block, columns)), store.root]): block
+            pool.schedule(_in_process, args=[pickle.dumps(_alone(block)), store.root]): block
             for block in reversed(blocks)
         }
         pool.close()  # type: ignore[no-untyped-call]
@@ -142,7 +156,7 @@ def _together(
                 raise
             except Exception as error:
                 lost = Distance(math.nan, 0.0, _why(error))
-                yield block, {column.name: [lost] * len(block.pairs) for column in columns}
+                yield block, {name: [lost] * len(block.pairs) for name in block.ways}
             else:
                 for category, message in warned:
                     warnings.warn(message, category, stacklevel=2)
@@ -156,54 +170,61 @@ def _why(error: Exception) -> str:
     return how_it_died(error) if isinstance(error, ProcessExpired) else reason_of(error)
 
 
+def _alone(block: Block[Name]) -> Block[Name]:
+    """Return a block without the networks of others, for which ways may have been made."""
+    return Block(block.pairs, {name: replace(way, seen=_named(block, way)) for name, way in block.ways.items()})
+
+
 def _in_process(task: bytes, root: Path) -> tuple[Numbers, Warned]:
-    block, columns = pickle.loads(task)
+    block = pickle.loads(task)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        numbers = _measured(block, columns, RunStore(root))
+        numbers = _measured(block, RunStore(root))
     return numbers, list(dict.fromkeys((each.category, str(each.message)) for each in caught))
 
 
-def _stored(block: Block, columns: Sequence[Column], store: RunStore) -> Numbers | None:
+def _stored(block: Block[Name], store: RunStore) -> Numbers | None:
     """Return the numbers of a block, if the store knows all of them."""
     numbers = {}
-    for column in columns:
-        known = stored_seen(column.metric, _seen(block, column, {}), block.pairs, store)
+    for name, way in block.ways.items():
+        known = stored_seen(way.metric, _named(block, way), block.pairs, store)
         if known is None:
             return None
-        numbers[column.name] = known
+        numbers[name] = known
     return numbers
 
 
-def _measured(block: Block, columns: Sequence[Column], store: RunStore) -> Numbers:
-    """Measure a block by every column; what several of them look at in the same way is recorded once."""
+def _measured(block: Block[Name], store: RunStore) -> Numbers:
+    """Measure a block in every way; what several of them look at alike is recorded once."""
     recorded: dict[Any, System] = {}
     return {
-        column.name: measure_seen(column.metric, _seen(block, column, recorded), block.pairs, store)
-        for column in columns
+        name: measure_seen(
+            way.metric,
+            {each: _Recorded.of(seen, recorded) for each, seen in _named(block, way).items()},
+            block.pairs,
+            store,
+        )
+        for name, way in block.ways.items()
     }
+
+
+def _named(block: Block[Name], way: Way[Name]) -> dict[Name, Seen]:
+    """Return the networks that are in a block."""
+    return {name: way.seen[name] for pair in block.pairs for name in pair}
 
 
 @dataclass(frozen=True)
 class _Recorded(Seen):
-    """A network whose states are recorded once, for all columns that look at it in the same way."""
+    """A network whose states are recorded once, for all ways that look at it alike."""
 
     recorded: dict[Any, System] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, seen: Seen, recorded: dict[Any, System]) -> _Recorded:
+        return cls(seen.run, seen.epoch, seen.representation, seen.classes, recorded)
 
     def shown(self, metric: Metric) -> System:
         key = (key_of(self.identity), metric.needs_inputs)
         if key not in self.recorded:
             self.recorded[key] = super().shown(metric)
         return self.recorded[key]
-
-
-def _seen(block: Block, column: Column, recorded: dict[Any, System]) -> dict[Look, Seen]:
-    return {
-        look: _Recorded(
-            run,
-            look.epoch,
-            replace(column.representation, seed=column.representation.seed + look.probe),
-            recorded=recorded,
-        )
-        for look, run in block.runs.items()
-    }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +12,39 @@ import pandas as pd
 from dynalign.dynamics import initial_recurrence, no_recurrence, shuffled_recurrence
 from dynalign.errors import DynalignError
 from dynalign.identity import key_of
+from dynalign.metrics import Metric
 from dynalign.networks import build_network
+from dynalign.representations import Representation
 from dynalign.store import Run, RunStore, Weights
-from dynalign.studies.blocks import Column, measure_blocks
+from dynalign.studies.blocks import Block, Way, cut, measure_blocks
+from dynalign.studies.measuring import Seen
 from dynalign.studies.population import POOL, Look, Population
 
 TRAINED, SPLIT, CONTROL = "trained", "split half", "control"
 """Parts of a comparison: trained networks with each other; masters with themselves on other trials; controls."""
 CONTROLS = ("no recurrence", "shuffled recurrence", "initial recurrence")
+_MOST = 1000
+"""Pairs in a block: states are in memory for one block at a time, and recorded anew in the next."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One way to measure: a metric, and what it is shown of a network.
+
+    Attributes
+    ----------
+    name : str
+        In tables and files.
+    title : str
+        Above a column.
+    metric : Metric
+    representation : Representation
+    """
+
+    name: str
+    title: str
+    metric: Metric
+    representation: Representation
 
 
 class Pair(NamedTuple):
@@ -72,7 +97,7 @@ def compare(
     workers : int, optional
         Processes that measure many pairs side by side; as many as there are cores, if not given.
     progress : callable, optional
-        Called with (a column's title, pairs done, pairs in all) while something is measured.
+        Called with (a column's title and the models, pairs done, pairs in all) while something is measured.
 
     Returns
     -------
@@ -87,7 +112,7 @@ def compare(
     measured = list(dict.fromkeys((pair.first, pair.second) for pair in asked))
     labels = {look: _labels(look, population) for pair in measured for look in pair}
     runs = {look: _run_of(look, population) for pair in measured for look in pair}
-    found = measure_blocks(columns, _by_models(measured), runs, store, workers=workers, progress=progress)
+    found = measure_blocks(blocks_of(columns, measured, runs), store, workers=workers, progress=progress)
     rows = [
         {
             "column": column.name,
@@ -108,6 +133,29 @@ _OF_EACH = ("model", "group", "seed", "epoch", "control", "accuracy")
 _COLUMNS = [
     "column", "part", "x", *_OF_EACH, *(f"other_{name}" for name in _OF_EACH), "dissimilarity", "reason",
 ]  # fmt: skip
+
+
+def blocks_of(
+    columns: Sequence[Column], pairs: Sequence[tuple[Look, Look]], runs: Mapping[Look, Run]
+) -> list[Block[Look]]:
+    """Return pairs as blocks, each of networks of one model or two."""
+    blocks = []
+    for models, some in _by_models(pairs).items():
+        looks = dict.fromkeys(look for pair in some for look in pair)
+        ways = {
+            column.name: Way(
+                f"{column.title}, {models}",
+                column.metric,
+                {look: Seen(runs[look], look.epoch, _on_probe(column.representation, look)) for look in looks},
+            )
+            for column in columns
+        }
+        blocks += [Block(part, ways) for part in cut(some, _MOST)]
+    return blocks
+
+
+def _on_probe(representation: Representation, look: Look) -> Representation:
+    return replace(representation, seed=representation.seed + look.probe)
 
 
 def _by_models(pairs: Sequence[tuple[Look, Look]]) -> dict[str, list[tuple[Look, Look]]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from dynalign.identity import code_key, describe, key_of, target_of
+from dynalign.identity import code_key, describe, key_of, key_of_text, target_of, text_of
 from dynalign.metrics import Distance, Metric
 from dynalign.representations import Representation, System, measure_floor, measure_reduced
 from dynalign.store import Run, RunStore
@@ -143,10 +143,21 @@ def seen_key(representation: Representation, metrics: Sequence[Metric]) -> str:
     return key_of({"representation": about, "code": code_key(*metrics, rooms=_ROOMS)})
 
 
+def count_stored(metric: Metric, seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]], store: RunStore) -> int:
+    """Return of how many pairs the store knows the dissimilarity."""
+    stored = store.measured(_group(metric))
+    return sum(key in stored for key in _keys(seen, pairs))
+
+
+def measured_before(metric: Metric, store: RunStore) -> list[float]:
+    """Return the seconds that everything took which this metric has measured in the store."""
+    return [seconds for _, seconds in store.measured(_group(metric)).values()]
+
+
 def _group(metric: Metric) -> dict[str, Any]:
     return {"metric": describe(metric, metric.settings), "code": code_key(metric, rooms=_ROOMS)}
 
 
 def _keys(seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]]) -> list[str]:
-    identities = {name: each.identity for name, each in seen.items()}
-    return [key_of({"first": identities[a], "second": identities[b]}) for a, b in pairs]
+    identities = {name: text_of(each.identity) for name, each in seen.items()}  # once, for pairs are many
+    return [key_of_text(f'{{"first": {identities[a]}, "second": {identities[b]}}}') for a, b in pairs]

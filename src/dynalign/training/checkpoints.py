@@ -47,6 +47,9 @@ class CheckpointCallback(pl.Callback):
     def begin(self) -> None:
         """Forget an earlier training; resuming one loads its state after this."""
 
+    def retell(self, trainer: pl.Trainer) -> None:
+        """Log what was logged of this fit before it was resumed, for loggers that begin anew."""
+
     def end(self) -> None:
         """Do what needs the last checkpoint."""
 
@@ -154,8 +157,16 @@ class History(CheckpointCallback):
         # Of an epoch that was broken off Lightning knows no mean.
         train_loss = known["train_loss"].item() if epoch > 0 and "train_loss" in known else math.nan
         self.rows.append(history_row(epoch, step, self.phase, train_loss, values))
+        self._log(trainer, self.rows[-1])
+
+    def retell(self, trainer: pl.Trainer) -> None:
+        """Log the rows so far."""
+        for row in self.rows:
+            self._log(trainer, row)
+
+    def _log(self, trainer: pl.Trainer, row: dict[str, Any]) -> None:
         for logger in trainer.loggers:
-            logger.log_metrics(loggable(self.rows[-1]), step=step)
+            logger.log_metrics(loggable(row), step=row["step"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far."""

@@ -165,6 +165,16 @@ def replay(
             callback.at_checkpoint(trainer, module, epoch, step)
 
 
+class _Retelling(pl.Callback):
+    """Logs what a training that is resumed had logged before, since loggers begin anew with every command."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Log it, when the state of all callbacks has been loaded."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, CheckpointCallback):
+                callback.retell(trainer)
+
+
 def _train(
     module: TaskModule,
     data: TaskData,
@@ -181,7 +191,7 @@ def _train(
     if found is None:
         discard(folder / "weights")  # of a training that cannot go on
     else:
-        callbacks = with_states(callbacks, found[1])
+        callbacks = [_Retelling(), *with_states(callbacks, found[1])]
     with _quiet():
         trainer = pl.Trainer(
             max_epochs=training.most_epochs,

@@ -94,3 +94,8 @@ def test_groups_of_a_matrix_are_named_and_divided():
     cells, _ = matrix_figure(list("abc"), np.zeros((3, 3)), "CKA", of="thing", groups=["g", "g", "h"], top=0.5).axes
     assert [label.get_text() for label in cells.get_xticklabels()] == ["g", "h"]
     assert (cells.get_xlabel(), cells.images[0].get_clim()) == ("thing", (0, 0.5))
+
+
+def test_a_matrix_of_hundreds_is_no_larger_than_a_page() -> None:
+    names = [f"run {number}" for number in range(500)]
+    assert max(matrix_figure(names, np.zeros((500, 500)), "DSA").get_size_inches()) < 17

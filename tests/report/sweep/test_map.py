@@ -6,6 +6,7 @@ from tests.report.pages import overflow
 
 from dynalign.errors import DynalignError
 from dynalign.report import classical_mds, embedding_figure
+from dynalign.report.parts.style import Style
 
 
 def distances(points):
@@ -45,3 +46,13 @@ def test_maps_have_equal_axes_and_all_points(count, unit, shown):
 def test_a_map_needs_three_runs():
     with pytest.raises(DynalignError, match="at least 3 runs, not 2"):
         embedding_figure(["a", "b"], np.zeros((2, 2)), "DSA")
+
+
+def test_a_map_of_hundreds_has_no_legend_of_hundreds() -> None:
+    names = [f"seed={seed}" for seed in range(60)]
+    styles = {name: Style(group=name) for name in names}
+    figure = embedding_figure(names, 1.0 - np.eye(60), "DSA", styles=styles)
+    assert figure.legends == []
+    assert figure.get_size_inches()[1] < 6
+    few = embedding_figure(names[:20], 1.0 - np.eye(20), "DSA", styles=styles)
+    assert len(few.legends[0].get_texts()) == 20

@@ -23,6 +23,7 @@ Matrix = npt.NDArray[np.float64]
 _MAP = "viridis"
 _PRINTED = 12  # runs up to which a matrix has its numbers written in its cells
 _NAMED = 80  # runs up to which a matrix has names at its axes
+_SIDE = 14.0  # inches of a matrix at most: cells of hundreds of runs are small, and the picture is no larger
 
 
 def matrix_figure(
@@ -68,7 +69,7 @@ def matrix_figure(
     labels = [labels[start] for start, _ in blocks] if len(blocks) <= _NAMED else []
     cell = float(np.interp(count, [1, 4, 12, 24, 64], [1.1, 0.8, 0.39, 0.18, 0.135]))
     size = float(np.interp(len(blocks), [8, 24, 64, _NAMED], [9.0, 7.0, 6.0, 5.0]))
-    side = max(cell * count, 1.7)
+    side = min(max(cell * count, 1.7), _SIDE)
     # Placed by hand: the automatic layouts cut off labels beside axes whose aspect is fixed.
     text = 0.0088 * size * max((len(label) for label in labels), default=1)
     left, bottom = text + 0.5, 0.66 * text + 0.55

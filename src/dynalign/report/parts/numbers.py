@@ -54,3 +54,13 @@ def duration(seconds: float | None) -> str:
 def counted(count: int, what: str) -> str:
     """Write how many there are of something, such as "1 metric" or "3 metrics"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def size(bytes_: float) -> str:
+    """Write how much of a disk something takes."""
+    value, unit = float(bytes_), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"

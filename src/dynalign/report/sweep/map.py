@@ -17,6 +17,7 @@ from dynalign.report.parts.matrix import Matrix, square
 from dynalign.report.parts.metrics import NO_UNIT, with_unit
 from dynalign.report.parts.style import Style, shortened
 
+_ENTRIES = 24  # groups of runs up to which a map has a legend
 _PLACED, _SHORT = 8, 20  # runs, and characters of their names, up to which a map has names beside the points
 
 
@@ -53,7 +54,8 @@ def embedding_figure(
     points = classical_mds(values)
     chosen = styles or {}
     named = len(names) <= _PLACED and max(map(len, shortened(names))) <= _SHORT
-    groups = 0 if named else len({chosen.get(name, Style()).group for name in names})
+    found = len({chosen.get(name, Style()).group for name in names})
+    groups = 0 if named or found > _ENTRIES else found
     side, left, bottom = 3.2, 0.8, 0.6 + 0.2 * groups
     width, height = left + side + 0.2, bottom + side + 0.4
     figure = new_figure(width, height, layout=False)
@@ -81,7 +83,7 @@ def embedding_figure(
     titled(axes, f"{title}: map")
     if named:
         _name_points(axes, shortened(names), points)
-    elif chosen:
+    elif chosen and groups:
         entries = handles({name: chosen.get(name, Style()) for name in names}, points=True)
         figure.legend(handles=entries, loc="lower center", frameon=False, fontsize=8)
     return figure
