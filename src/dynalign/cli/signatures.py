@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dynalign
 
-_WITHOUT_SETTINGS = ("ABC", "Protocol", "object")
+_WITHOUT_SETTINGS = ("ABC", "abc.ABC", "Protocol", "object")
 _ROOT = Path(dynalign.__file__).resolve().parent
 
 
@@ -30,7 +30,7 @@ def settings_of(target: str) -> set[str] | None:
         if isinstance(each.target, ast.Name) and "ClassVar" not in ast.dump(each.annotation)
     }
     for base in node.bases:
-        if isinstance(base, ast.Name) and base.id in _WITHOUT_SETTINGS:
+        if ast.unparse(base) in _WITHOUT_SETTINGS:
             continue
         inherited = settings_of(f"{module}.{base.id}") if isinstance(base, ast.Name) else None
         if inherited is None:
