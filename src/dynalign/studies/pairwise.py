@@ -100,8 +100,7 @@ def compare_trained(
         _rows(metric, members, _floors(metric, members, store), found, _way(place, metric))
         for place, (metric, members) in enumerate(comparable(networks))
     ]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run", *NUMBERS])
-    return table
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run", *NUMBERS])
 
 
 def _rows(
