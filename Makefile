@@ -8,7 +8,7 @@ READY_DOCS := $(VENV)/.ready-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep train testcase leaderboard paper figures docs test types tests format clean-store clean
+.PHONY: help setup sweep train testcase leaderboard paper figures dashboard docs test types tests format clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -31,6 +31,10 @@ leaderboard: $(READY) ## write docs/leaderboard.md and the README's table anew, 
 paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.md written anew; SCALE=full is for a cluster
 	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
 	$(BIN)/python benchmarks/publish.py --claims multirun/paper
+
+dashboard: $(READY) ## a Weights & Biases workspace of what was logged; DASHBOARD="..." sets overrides
+	$(PIP) -c constraints.txt -e ".[dashboard]"
+	$(BIN)/dynalign dashboard $(DASHBOARD)
 
 figures: $(READY) ## every figure of the newest results as SVG and PDF, for papers; FOLDER="..." names other results
 	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))

@@ -21,11 +21,18 @@ class Ran:
     folder: Path
 
 
-def run(script: str, store: Path, folder: Path, *arguments: str, afresh: bool = False) -> Ran:
+def run(
+    script: str,
+    store: Path,
+    folder: Path,
+    *arguments: str,
+    afresh: bool = False,
+    kill_after: float | None = None,
+) -> Ran:
     """Run a script of the project's top level, with its results in ``folder`` and what it keeps in ``store``."""
     key = "hydra.sweep.dir" if "-m" in arguments else "hydra.run.dir"
     words = [*arguments, f"store={store}", f"{key}={folder}"]
-    return type_in(ROOT, script, *words, home=store.parent, folder=folder, afresh=afresh)
+    return type_in(ROOT, script, *words, home=store.parent, folder=folder, afresh=afresh, kill_after=kill_after)
 
 
 def type_in(
@@ -35,11 +42,13 @@ def type_in(
     home: Path | None = None,
     folder: Path | None = None,
     afresh: bool = False,
+    kill_after: float | None = None,
 ) -> Ran:
     """Run a script of the project's top level from the folder ``place``, and say nothing of any other folder.
 
     The folder of what ran is the one that it made, if it made one. What starts ``afresh`` does all that a command does
     from its first line on; else it begins as a copy of a process that has loaded the packages, which takes seconds.
+    Such a copy can be killed after some seconds.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HOME": str(home or place)}
     for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
@@ -54,7 +63,13 @@ def type_in(
                 )
             code = done.returncode
         else:
-            asked = {"command": command, "place": str(place), "environment": environment, "output": str(output)}
+            asked = {
+                "command": command,
+                "place": str(place),
+                "environment": environment,
+                "output": str(output),
+                "kill_after": kill_after,
+            }
             code = _ask(json.dumps(asked))
         return Ran(code, output.read_text(), folder or _newest(place / "multirun"))
 

@@ -1,12 +1,15 @@
 """A process that has loaded what commands load, and copies itself into each command that it is asked for.
 
-It reads a line of JSON for each from its standard input, and answers with the command's exit code.
+It reads a line of JSON for each from its standard input, and answers with the command's exit code; one that is to be
+killed after some seconds has that of the signal, if it has not ended before.
 """
 
 import json
 import os
 import runpy
+import signal
 import sys
+import time
 from pathlib import Path
 
 
@@ -24,15 +27,29 @@ def copied() -> list[str]:
             os.environ.clear()
             os.environ.update(asked["environment"])
             return list(asked["command"])
-        _, status = os.waitpid(child, 0)
+        status = waited(child, asked.get("kill_after"))
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
     sys.exit()
 
 
+def waited(child: int, limit: float | None) -> int:
+    """Return the status with which a process ends, of its own or killed."""
+    if limit is not None:
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status
+            time.sleep(0.005)
+        os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
 if __name__ == "__main__":
     import pytorch_lightning  # noqa: F401
 
+    import dynalign.cli.comparing
     import dynalign.cli.study
     import dynalign.cli.testcase
     import dynalign.cli.train  # noqa: F401

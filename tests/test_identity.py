@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,20 @@ from hypothesis import strategies as st
 
 from dynalign import identity
 from dynalign.errors import DynalignError
-from dynalign.identity import code_key, describe, key_of, name_of, rebuild, spelt, target_of, varying
+from dynalign.identity import (
+    code_key,
+    describe,
+    key_of,
+    locate_stored,
+    name_of,
+    rebuild,
+    spelt,
+    target_of,
+    trust,
+    varying,
+)
 from dynalign.metrics import CKA, DSA, Metric
+from dynalign.tasks import Task
 from dynalign.testcases import Families, Invariances
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -83,7 +96,57 @@ def test_objects_are_rebuilt_from_data() -> None:
     metric = DSA(rank=0.99, n_delays=3)
     about = describe(metric, metric.settings)
     assert about["target"] == "dynalign.metrics.dsa.DSA" == target_of(DSA)
-    assert rebuild(about) == metric
+    assert rebuild(about, Metric) == metric
+
+
+STRANGE = [
+    "os.system",
+    "builtins.eval",
+    "builtins.dict",
+    "pathlib.Path",
+    "subprocess.Popen",
+    "dynalign.cli.train.main",
+    "dynalign.tasks.GoNogo",  # of this package, and no metric
+    "dynalign.no_such.Thing",
+    "dynalign/../x.Thing",
+    "dynalign.metrics.base.Metric.name",
+    "Thing",
+    "",
+]
+
+
+@pytest.mark.parametrize("target", STRANGE)
+def test_what_is_stored_names_only_what_is_wanted(target: str) -> None:
+    with pytest.raises(DynalignError, match=r"names .*, which is no Metric that is known here"):
+        rebuild({"target": target, "settings": {}}, Metric)
+
+
+@pytest.fixture
+def module_of_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A module on the search path, which leaves a file behind when it is imported."""
+    ran = tmp_path / "ran"
+    (tmp_path / "a_stranger.py").write_text(
+        "from pathlib import Path\nfrom dynalign.metrics import CKA\n"
+        f"Path({str(ran)!r}).touch()\n\n\nclass Theirs(CKA):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(identity, "_trusted", {})
+    yield ran
+    sys.modules.pop("a_stranger", None)
+
+
+def test_what_is_stored_imports_nothing(module_of_a_stranger: Path) -> None:
+    with pytest.raises(DynalignError, match=r"names a_stranger.Theirs, which is no Metric .* choose it in a config"):
+        locate_stored("a_stranger.Theirs", Metric)
+    assert "a_stranger" not in sys.modules
+    assert not module_of_a_stranger.exists()
+
+
+def test_what_the_user_has_named_is_imported(module_of_a_stranger: Path) -> None:
+    trust("a_stranger.Theirs")
+    assert locate_stored("a_stranger.Theirs", Metric).__name__ == "Theirs"
+    with pytest.raises(DynalignError, match="no Task"):
+        locate_stored("a_stranger.Theirs", Task)
 
 
 def metric_of(path: Path, constant: int, monkeypatch: pytest.MonkeyPatch) -> Metric:

@@ -261,3 +261,36 @@ def test_what_became_of_a_job_that_could_not_say_so(tmp_path: Path) -> None:
     results = Sweep.load(tmp_path).results
     assert [result.status for result in results] == ["trained", KILLED, MISSING]
     assert [result.reason for result in results] == ["", *["Its node is gone."] * 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", None])
+def test_a_job_whose_table_is_damaged_has_failed_alone(tmp_path: Path, content: bytes | None) -> None:
+    run_sweep(tmp_path, ["0", "1"])
+    table = tmp_path / "0" / "dissimilarities.parquet"
+    table.unlink() if content is None else table.write_bytes(content)
+    first, second = Sweep.load(tmp_path).results
+    assert (first.status, second.succeeded) == (FAILED, True)
+    assert "dissimilarities.parquet cannot be read" in first.reason
+
+
+@pytest.mark.parametrize("name", ["../1/dissimilarities.parquet", "/etc/passwd", ".."])
+def test_a_table_lies_in_the_folder_of_its_job(tmp_path: Path, name: str) -> None:
+    run_sweep(tmp_path, ["0", "1"])
+    result = read_result(tmp_path / "0")
+    assert result is not None
+    replace(result, table=name).write()
+    assert "which lies elsewhere" in Sweep.load(tmp_path).results[0].reason
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": "1"}, {"factors": []}, {"overrides": "x"}, {"status": None}])
+def test_a_result_of_wrong_kinds_is_none(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    run_sweep(tmp_path, ["0"])
+    path = tmp_path / "0" / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
+    assert read_result(tmp_path / "0") is None
+
+
+def test_no_key_of_the_user_is_in_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
+    Result("train", config="entity: 0123456789abcdef", overrides=["x=0123456789abcdef"], folder=tmp_path).write()
+    assert "0123456789abcdef" not in (tmp_path / "result.json").read_text()

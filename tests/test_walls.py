@@ -12,6 +12,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dynalign"
 FLOORS = {
     "errors": 0,
+    "redaction": 1,
+    "soundness": 1,
     "identity": 1,
     "tasks": 1,
     "models": 1,
@@ -23,22 +25,30 @@ FLOORS = {
     "engines": 2,
     "metrics": 2,
     "inference": 2,
-    "store": 2,
     "networks": 2,
+    "data": 3,
     "dynamics": 3,
     "representations": 3,
-    "results": 3,
-    "inventory": 3,
-    "tables": 3,
-    "training": 4,
-    "loggers": 4,
-    "testcases": 4,
-    "studies": 5,
-    "report": 6,
-    "cli": 7,
-    "__main__": 8,
+    "store": 4,
+    "inventory": 5,
+    "tables": 5,
+    "results": 6,
+    "training": 6,
+    "loggers": 6,
+    "testcases": 6,
+    "studies": 7,
+    "report": 8,
+    "comparison": 9,
+    "cli": 10,
+    "__main__": 11,
 }
-OUTSIDE = {"hydra": "cli", "omegaconf": "cli", "wandb": "loggers", "pytorch_lightning": "training"}
+OUTSIDE = {
+    "hydra": "cli",
+    "omegaconf": "cli",
+    "wandb": "loggers",
+    "wandb_workspaces": "loggers",
+    "pytorch_lightning": "training",
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -59,7 +69,7 @@ def room(path: Path) -> str:
 def test_walls(path: Path) -> None:
     here = room(path)
     if here == "__init__":
-        assert not imports(path)
+        assert imports(path) <= {"importlib", "typing"}
         return
     for name in imports(path):
         parts = name.split(".")

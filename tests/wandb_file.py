@@ -16,18 +16,36 @@ _HEADER = 7  # bytes: of the file, and of each chunk (checksum 4, length 2, type
 
 @dataclass
 class OfflineRun:
+    id: str = ""
+    project: str = ""
+    entity: str = ""
+    sweep: str = ""
+    resume: bool = False
     name: str = ""
     group: str = ""
     job_type: str = ""
     tags: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    artifacts: dict[str, dict[str, Path]] = field(default_factory=dict)
+    """The files of every artifact, by its name and their paths within it."""
     finished: bool = False
+    exit_code: int | None = None
 
 
-def read_run(folder: Path) -> OfflineRun:
-    """Read the only offline run that was logged to ``folder``."""
-    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+def read_run(folder: Path, begins: str = "") -> OfflineRun:
+    """Read the only offline run that was logged to ``folder`` under a name that begins so."""
+    (run,) = [each for each in read_runs(folder) if each.name.startswith(begins)]
+    return run
+
+
+def read_runs(folder: Path) -> list[OfflineRun]:
+    """Read the offline runs that were logged to ``folder``, in the order in which they started."""
+    return [_read(path) for path in sorted(folder.glob("wandb/offline-run-*/*.wandb"))]
+
+
+def _read(path: Path) -> OfflineRun:
     run = OfflineRun()
     for data in _records(path.read_bytes()):
         record = Record.FromString(data)
@@ -35,6 +53,8 @@ def read_run(folder: Path) -> OfflineRun:
         if kind == "run":
             run.name, run.group = record.run.display_name, record.run.run_group
             run.job_type, run.tags = record.run.job_type, list(record.run.tags)
+            run.id, run.project, run.entity = record.run.run_id, record.run.project, record.run.entity
+            run.sweep, run.resume = record.run.sweep_id, record.run.resume
             updates = record.run.config.update
         elif kind == "config":
             updates = record.config.update
@@ -44,8 +64,21 @@ def read_run(folder: Path) -> OfflineRun:
                 row[item.key or ".".join(item.nested_key)] = json.loads(item.value_json)
             run.history.append(row)
             continue
+        elif kind == "summary":
+            for item in record.summary.update:
+                run.summary[item.key or ".".join(item.nested_key)] = json.loads(item.value_json)
+            continue
+        elif kind == "request" and record.request.WhichOneof("request_type") == "log_artifact":
+            artifact = record.request.log_artifact.artifact
+            run.artifacts[artifact.name] = {each.path: Path(each.local_path) for each in artifact.manifest.contents}
+            continue
+        elif kind == "artifact":
+            manifest = record.artifact.manifest
+            run.artifacts[record.artifact.name] = {each.path: Path(each.local_path) for each in manifest.contents}
+            continue
         else:
-            run.finished |= kind == "exit"
+            if kind == "exit":
+                run.finished, run.exit_code = True, record.exit.exit_code
             continue
         run.config |= {item.key: json.loads(item.value_json) for item in updates if item.key}
     return run

@@ -12,9 +12,11 @@ _COMMANDS = {
     "train": "train networks and compare their dynamics",
     "testcase": "put metrics to test cases whose answers are known",
     "study": "compare groups of networks, and judge published claims",
+    "compare": "compare recordings, in files of many formats",
     "pairs": "compare the networks of a sweep, or some of its pairs",
     "clean-store": "show what a store holds, ask, and delete it",
     "figures": "write every figure of a folder of results for papers, as SVG and PDF",
+    "dashboard": "make a Weights & Biases workspace of what was logged",
 }
 _HELP = "\n".join(
     [

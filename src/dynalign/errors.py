@@ -1,8 +1,9 @@
-"""The one exception that means "your input cannot be used as it is", and how it helps with a misspelt word."""
+"""The one exception that means "your input cannot be used as it is", errors of the machine in words, misspelt words."""
 
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -16,6 +17,35 @@ class DynalignError(ValueError):
 
 class DamagedError(DynalignError):
     """Raised where what is kept on disk cannot be read; that is no property of the systems that are compared."""
+
+
+class DamagedWarning(UserWarning):
+    """Something on disk was damaged; it was put aside, and is computed again."""
+
+
+def in_words(error: BaseException) -> str:
+    """Return one sentence for an error that the machine is to blame for: a full disk, no permission, too little memory.
+
+    Empty for any other error.
+    """
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        where = f" at {error.filename}" if error.filename else ""
+        return (
+            f"{_OF_THE_DISK[error.errno]}{where}; what was finished is kept, and the same command goes on from there."
+        )
+    said = str(error)
+    if isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY):
+        return f"There was not enough memory ({said.splitlines()[0] if said else 'MemoryError'})."
+    return ""
+
+
+_OF_THE_DISK = {
+    errno.ENOSPC: "The disk is full",
+    errno.EDQUOT: "The disk quota is used up",
+    errno.EROFS: "The disk can only be read",
+    errno.EIO: "The disk failed",
+}
+_NO_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory", "not enough memory: you tried")
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:

@@ -5,11 +5,13 @@ All of it is computed from data. Nothing here, or anywhere else, reads a name ba
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
 import json
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -142,14 +144,64 @@ def locate(target: str) -> Any:
         raise ImportError(f"{module} has no {name}") from error
 
 
+_trusted: dict[str, None] = {}
+"""Targets that the user of this program has named."""
+
+
+def trust(target: str) -> None:
+    """Let what is stored name classes of a module that the user of this program names, as he does in a config."""
+    _trusted[target] = None
+
+
+def locate_stored(target: str, *kinds: type) -> type:
+    """Return the class that a stored file names.
+
+    A file is data, and whoever wrote it may not choose what code runs here: the class is one of the given kinds, in a
+    module of this package, or one that is imported already, or that the user has named (``trust``). Nothing else is
+    imported.
+
+    Raises
+    ------
+    DynalignError
+        For anything else.
+    """
+    name = target.rpartition(".")[0]
+    if name not in sys.modules and not name.startswith(f"{dynalign.__name__}."):
+        for each in _trusted:
+            with contextlib.suppress(Exception):  # what the user named has failed elsewhere, in a sentence of its own
+                locate(each)
+    own = name.startswith(f"{dynalign.__name__}.") and _has_source(name)
+    try:
+        found = locate(target) if own else getattr(sys.modules.get(name), target.rpartition(".")[2], None)
+    except ImportError:
+        found = None
+    if not isinstance(found, type) or not issubclass(found, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise DynalignError(
+            f"What is stored names {target}, which is no {wanted} that is known here; if you trust it, choose it in a "
+            "config, or import it."
+        )
+    return found
+
+
+def _has_source(module: str) -> bool:
+    """Whether there is such a module in this package, which is found without importing any other."""
+    parts = module.split(".")[1:]
+    path = Path(dynalign.__file__).parent.joinpath(*parts)
+    return all(part.isidentifier() for part in parts) and (path.with_suffix(".py").is_file() or path.is_dir())
+
+
 def describe(thing: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object as data: its class and settings."""
     return {"target": target_of(type(thing)), "settings": dict(settings)}
 
 
-def rebuild(description: Mapping[str, Any]) -> Any:
-    """Make an object from its description.
+def rebuild(description: Mapping[str, Any], kind: type) -> Any:
+    """Make an object from its description, which may be anybody's; see ``locate_stored``.
 
-    It imports what the description names, so it is for what this program itself has written, not for files of others.
+    Raises
+    ------
+    DynalignError
+        If it describes none of this kind.
     """
-    return locate(str(description["target"]))(**description["settings"])
+    return locate_stored(str(description["target"]), kind)(**description["settings"])

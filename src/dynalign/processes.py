@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 import scipy.linalg  # noqa: F401  # one_thread limits what is loaded by then
@@ -41,7 +43,7 @@ def started(workers: int) -> ProcessPool:
 
     return ProcessPool(
         max_workers=workers,
-        initializer=one_thread,
+        initializer=start_worker,
         context=multiprocessing.get_context("spawn"),  # a fork would inherit torch's threads, and lock
     )
 
@@ -49,6 +51,25 @@ def started(workers: int) -> ProcessPool:
 def how_it_died(error: ProcessExpired) -> str:
     """Say what became of a task's process."""
     return f"its process died (exit code {error.exitcode})"
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, however that ends: nobody waits for its results."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])  # which is closed when the parent is gone
+        os._exit(1)
+
+    threading.Thread(target=watch, name="ends with its parent", daemon=True).start()
+
+
+def start_worker() -> None:
+    """Begin a process that computes for another one: on one thread, and for no longer than that one lives."""
+    end_with_parent()
+    one_thread()
 
 
 def one_thread() -> None:
@@ -96,7 +117,7 @@ def side_by_side(workers: int) -> Iterator[Run]:
     DynalignError
         If a process dies.
     """
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
 
     def run(function: Callable[..., Any], tasks: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
         with _starting_on_one_thread():  # processes start as tasks come in

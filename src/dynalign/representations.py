@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,26 @@ from dynalign.metrics.halves import floor_distances
 from dynalign.metrics.pairwise import reason_of
 from dynalign.networks import Network, build_network
 from dynalign.perturbations import RepresentationNoise
-from dynalign.store import Run
 from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
 System = States | Driven
 Name = TypeVar("Name", bound=Hashable)
+
+
+class Stored(Protocol):
+    """What is needed of a stored run; ``dynalign.store.Run`` has it."""
+
+    @property
+    def key(self) -> str:
+        """Hash of the config."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What determined the network."""
+
+    def restore(self, model: torch.nn.Module, epoch: int) -> None:
+        """Give a model the weights of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,7 @@ class Representation:
         for metric in metrics:
             _check_shape(metric, shown(metric, states, inputs))
 
-    def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
+    def of(self, run: Stored, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return what a metric sees of a stored run at a checkpoint, shape (trials, time, components or units).
 
         A metric that needs inputs is to be given ``driven``.
@@ -136,7 +150,7 @@ class Representation:
         """
         return self.seen(network_at(run, epoch, classes), epoch)
 
-    def driven(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
+    def driven(self, run: Stored, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
         """Return the states as ``of`` does, with the inputs that drove them; see ``inputs``."""
         network = network_at(run, epoch, classes)
         probe = self.probe(network.task)
@@ -251,10 +265,10 @@ def shown(metric: Metric, states: States, inputs: States | None) -> States | Dri
     return Driven(states, inputs) if metric.needs_inputs and inputs is not None else states
 
 
-def network_at(run: Run, epoch: int, classes: Iterable[type] = ()) -> Network:
+def network_at(run: Stored, epoch: int, classes: Iterable[type] = ()) -> Network:
     """Return the network of a stored run as it was at a checkpoint."""
     network = build_network(run.config, run.key, classes=classes)
-    network.model.load_state_dict(run.weights(epoch))
+    run.restore(network.model, epoch)
     network.model.eval()
     return network
 

@@ -21,7 +21,9 @@ import pandas as pd
 from dynalign.errors import DynalignError
 from dynalign.identity import name_of, spelt, varying
 from dynalign.metrics import Description
+from dynalign.redaction import redacted_data
 from dynalign.store import read_json, write_json
+from dynalign.tables import read_table
 
 RESULT, SWEEP, _JOBS = "result.json", "sweep.json", ".jobs"
 RUNNING, FAILED, KILLED, MISSING = "running", "failed", "killed", "missing"
@@ -117,13 +119,18 @@ class Result:
 
     def rows(self) -> pd.DataFrame:
         """Return the job's table of numbers; empty if it has none."""
-        return pd.read_parquet(self.folder / self.table) if self.table else pd.DataFrame()
+        if not self.table:
+            return pd.DataFrame()
+        stem = Path(self.table).stem
+        if self.table != f"{stem}.parquet" or (self.folder / self.table).is_symlink():
+            raise DynalignError(f"The result in {self.folder} names the table {self.table}, which lies elsewhere.")
+        return read_table(self.folder, stem)
 
     def write(self) -> None:
         """Write it into the job's folder, over what stood there before."""
         content = asdict(self)
         del content["folder"]
-        write_json(self.folder / RESULT, content)
+        write_json(self.folder / RESULT, redacted_data(content))
 
 
 def read_result(folder: Path) -> Result | None:
@@ -132,7 +139,17 @@ def read_result(folder: Path) -> Result | None:
     if not isinstance(content, dict) or "command" not in content:
         return None
     known = {each.name for each in fields(Result)}
-    return Result(**{name: value for name, value in content.items() if name in known}, folder=folder)
+    result = Result(**{name: value for name, value in content.items() if name in known}, folder=folder)
+    return result if _is_sound(result) else None
+
+
+def _is_sound(result: Result) -> bool:
+    """Whether every entry is of the kind that ``Result.write`` has written."""
+    like = {tuple: (list, tuple), float: (int, float)}
+    kinds = {name: type(value) for name, value in vars(Result("")).items() if name not in ("value", "folder")}
+    return all(
+        isinstance(getattr(result, name), like.get(kind, kind)) for name, kind in kinds.items() if name != "folder"
+    )
 
 
 @dataclass(frozen=True)
@@ -346,7 +363,11 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
         if pointer is None:
             yield Result(command, number, typed, identity, MISSING, "It never started.", folder=folder)
             continue
-        place = folder / pointer["folder"]
+        if not isinstance(pointer, dict) or not {"folder", "overrides"} <= set(pointer):
+            reason = "What it noted when it started cannot be read."
+            yield Result(command, number, typed, identity, KILLED, reason, folder=folder)
+            continue
+        place = folder / str(pointer["folder"])
         result = read_result(place)
         if result is not None and result.sweep != identity:
             reason = "Its folder was used again by a later sweep."
@@ -355,7 +376,16 @@ def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
             reason = "It was killed before it could say how it ended."
             yield Result(command, number, pointer["overrides"], identity, KILLED, reason, folder=place)
         else:
-            yield result
+            yield _whole(result)
+
+
+def _whole(result: Result) -> Result:
+    """Return a result, as failed if its table cannot be read: so it costs itself and no other."""
+    try:
+        result.rows()
+    except DynalignError as error:
+        return replace(result, status=FAILED, reason=str(error))
+    return result
 
 
 def _cell(value: Any) -> Any:

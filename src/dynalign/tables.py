@@ -29,9 +29,10 @@ def read_table(folder: Path, stem: str) -> pd.DataFrame:
     path = folder / f"{stem}.parquet"
     try:
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pyarrow raises whatever it happens upon
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DynalignError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); type the command of that folder again, which "
+            f"{path} cannot be read ({said}); type the command of that folder again, which "
             "computes only what is missing."
         ) from error
 

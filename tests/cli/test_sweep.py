@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from rich.console import Console
 from tests.cli.tiny import DSA, TINY
 from tests.command import ROOT, Ran, run
 from tests.report.pages import Page
-from tests.wandb_file import read_run
+from tests.wandb_file import read_run, read_runs
 
 from dynalign.cli.figures import write_figures
+from dynalign.loggers.workspace import Shown, specification, workspace
 
 pytestmark = pytest.mark.slow
 
@@ -39,8 +42,17 @@ def test_the_others_finish_and_the_status_tells(sweep: Ran) -> None:
     assert "Recurrent noise has no meaning for Mamba" in sweep.output
     assert "Warning" not in sweep.output
     assert "Traceback" not in sweep.output
-    last = sweep.output.strip().splitlines()[-2:]
-    assert [line.split()[0] for line in last] == ["table", "report"]
+    last = sweep.output.strip().splitlines()[-3:]
+    assert [line.split()[0] for line in last] == ["table", "report", "W&B"]
+
+
+def test_the_end_says_what_uploads_the_runs(sweep: Ran) -> None:
+    """The line is typed as it stands, in the folder of the command, but for what would need an account."""
+    line = sweep.output.strip().splitlines()[-1]
+    assert line.startswith("W&B    5 runs offline; to upload: ")
+    words = shlex.split(line.partition("to upload: ")[2])
+    told = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Would sync 5 run(s)" in told.stdout + told.stderr
 
 
 def test_one_row_per_number(sweep: Ran) -> None:
@@ -86,13 +98,17 @@ def test_figures_for_papers(sweep: Ran) -> None:
 
 
 def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:
-    job = read_run(sweep.folder / "1")
+    job = read_run(sweep.folder, "rnn perturbation=recurrent noise=0.1")
+    key = json.loads((sweep.folder / "1" / "result.json").read_text())["key"]
+    assert job.id.startswith(f"{key}-")
+    assert job.exit_code == 0
     assert job.name.startswith("rnn perturbation=recurrent noise=0.1")
     assert job.group == sweep.folder.name
     assert job.job_type == "train"
     assert {"rnn", "pdm", "master"} <= set(job.tags)
-    assert job.config["noise"] == 0.1
-    assert job.config["model"]["hidden"] == 64
+    flat = {"model": "rnn", "task": "pdm", "curriculum": "master", "perturbation": "recurrent", "noise": 0.1, "seed": 0}
+    assert {name: job.config[name] for name in [*flat, "key"]} == {**flat, "key": key}
+    assert job.config["config"]["model"]["hidden"] == 64
     accuracy = {row["epoch"]: row["accuracy"] for row in job.history if "accuracy" in row}
     assert set(accuracy) == {0, 1, 2}
     table = pd.read_parquet(sweep.folder / "1" / "dissimilarities.parquet")
@@ -106,10 +122,41 @@ def test_wandb_run_holds_history_config_and_group(sweep: Ran) -> None:
 
 
 def test_wandb_summary_run_is_in_the_same_group(sweep: Ran) -> None:
-    summary = read_run(sweep.folder)
+    summary = read_run(sweep.folder, "summary")
     assert summary.group == sweep.folder.name
     assert summary.job_type == "summary"
-    assert {"matrix/CKA", "runs", "dissimilarities"} <= {key.split(".")[0] for row in summary.history for key in row}
+    logged = {key.split(".")[0] for row in summary.history for key in row}
+    assert {"matrix/CKA", "runs", "figures", "dissimilarities"} <= logged
+    assert set(summary.artifacts[f"report-{sweep.folder.name}"]) == {"report.html", "dissimilarities.csv"}
+    assert summary.config["varied"] == {"model": ["rnn", "mamba"], "noise": [0, 0.1]}
+    assert summary.config["curriculum"] == "master"
+    assert summary.config["config"]["trainer"]["epochs"] == 2
+
+
+def test_a_failed_job_is_a_failed_run(sweep: Ran) -> None:
+    lost = read_run(sweep.folder, "model=mamba noise=0.1")
+    assert lost.exit_code == 1
+    assert lost.group == sweep.folder.name
+    assert "Recurrent noise has no meaning for Mamba" in lost.summary["final/reason"]
+    assert (lost.config["model"], lost.config["noise"]) == ("mamba", 0.1)
+
+
+def test_panels_of_the_dashboard_show_what_is_logged(sweep: Ran) -> None:
+    jobs, summary = read_runs(sweep.folder), read_run(sweep.folder, "summary")
+    curves = {key for job in jobs for row in job.history for key in row}
+    numbers = {key for job in jobs for key in job.summary} | {f"config:{key}.value" for key in jobs[0].config}
+    tables = {key.split(".")[0] for row in summary.history for key in row}
+    shown = [Shown(label, label.lower(), label.lower()) for label in ("CKA", "Procrustes")]
+    spec = specification(workspace("dynalign", "", "dynalign", shown, ["master"]))["spec"]
+    for section in spec["section"]["panelBankConfig"]["sections"]:
+        for panel in (each["config"] for each in section["panels"] if "chartTitle" in each["config"]):
+            if section["name"] == "Dissimilarity over learning":
+                assert set(panel["metrics"]) <= curves
+            elif section["name"] == "Noise":
+                assert {panel["xAxis"], panel["yAxis"].removeprefix("summary:")} <= numbers
+            elif "reference" in panel["chartTitle"]:
+                assert set(panel["metrics"]) <= numbers
+    assert {"runs", "figures", "dissimilarities"} <= tables
 
 
 def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
@@ -131,7 +178,7 @@ def test_other_noise_on_the_representation_trains_nothing(sweep: Ran) -> None:
 
 def test_single_run_against_another_ones_key(sweep: Ran) -> None:
     store = sweep.folder.parent / "store"
-    key = read_run(sweep.folder / "1").config["key"]
+    key = read_run(sweep.folder, "rnn perturbation=recurrent noise=0.1").config["key"]
     single = train(store, sweep.folder.parent / "single", f"reference={key[:8]}", "logger=none")
     assert single.code == 0, single.output
     table = pd.read_parquet(single.folder / "dissimilarities.parquet")

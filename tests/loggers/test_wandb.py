@@ -7,13 +7,17 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from tests.wandb_file import read_run
 
-from dynalign.loggers import logged_in
+from dynalign.loggers import LoggerWarning, RunInfo, logged_in
+from dynalign.loggers import wandb as ours
 
 PROGRAM = """
 import json, time, warnings
@@ -84,6 +88,64 @@ def assert_logged_offline_with_one_warning(folder: Path, told: Told) -> None:
         run = read_run(folder / name)
         assert run.finished
         assert any(row.get("accuracy") == 0.5 for row in run.history)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers as W&B's server does to a key that it does not know."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.slow
+def test_a_key_that_is_refused_means_offline_with_one_warning(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        told = log_two_runs(tmp_path, WANDB_API_KEY="0" * 40, WANDB_BASE_URL=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    (warning,) = told.warnings
+    assert "W&B refuses this run" in warning
+    assert "offline" in warning
+    for name in ("one", "two"):
+        assert any(row.get("accuracy") == 0.5 for row in read_run(tmp_path / name).history)
+
+
+def test_the_wait_for_a_server_is_bounded_whatever_hangs(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """A name server, for example, may take as long as it likes."""
+    monkeypatch.setenv("WANDB_MODE", "")
+    monkeypatch.setattr(ours, "_PATIENCE", 0.05)
+    monkeypatch.setattr(ours, "build_opener", lambda *_: threading.Event().wait())
+    start = time.monotonic()
+    assert not ours._answers("http://me:secret@nowhere.example")
+    assert time.monotonic() - start < 1
+    assert os.environ["WANDB_MODE"] == "offline"  # for those that are started from here, too
+    said = str(recwarn.pop(LoggerWarning).message)
+    assert said.startswith("The W&B server http://nowhere.example does not answer (not within 0.05 s)")
+
+
+def test_a_project_has_a_name_that_is_taken() -> None:
+    assert ours._project("dynalign") == "dynalign"
+    with pytest.warns(LoggerWarning, match=r"no project called a/b:c#\?: it is called a-b-c-- there"):
+        assert ours._project("a/b:c#?") == "a-b-c--"
+
+
+def test_a_folder_that_cannot_be_written_to_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = RunInfo("abc", "rnn", "sweep", "train", [], {}, tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
+    assert ours._folder(info) == str(tmp_path / "mine")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "file" / "mine"))
+    with pytest.warns(LoggerWarning, match=r"WANDB_DIR=.* cannot be written to"):
+        assert ours._folder(info) == str(tmp_path)
 
 
 @pytest.mark.slow

@@ -42,6 +42,16 @@ def test_time_steps_take_the_place_of_trials(runs: tuple[Run, Run]) -> None:
     assert Representation(trials=12, rule="basic", components=None).of(runs[0], 3).shape == (12, STEPS, 8)
 
 
+def test_a_stored_run_gives_its_states(runs: tuple[Run, Run]) -> None:
+    last = runs[0].epochs[-1]
+    wanted = Representation(trials=12, components=None).of(runs[0], last)
+    np.testing.assert_array_equal(runs[0].states(trials=12), wanted)
+    assert (runs[0].states(0, trials=12) != wanted).any()
+    assert runs[0].states(period=None, trials=12, components=3).shape[2] == 3
+    with pytest.raises(DynalignError, match="has no checkpoint 99"):
+        runs[0].states(99)
+
+
 def test_the_window_is_as_long_as_the_period_and_begins_with_the_trial(runs: tuple[Run, Run]) -> None:
     network = network_of(runs[0])
     trials = SEE.probe(network.task)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.testcases.tables import TINY
 
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, Metric
-from dynalign.testcases import Comparison, Families, Material, as_rows
+from dynalign.testcases import Comparison, Families, Material, Measured, as_rows
 from dynalign.testcases import measure_material as measure
 
 NAMES = [f"system {k}" for k in range(14)]  # with itself and each other, more pairs than are measured together
@@ -123,7 +124,7 @@ def test_systems_that_are_not_compared_are_left_alone() -> None:
         (Touchy(fail=raises(ValueError())), "ValueError: "),
         (Touchy(fail=raises(np.linalg.LinAlgError("SVD did not converge"))), "SVD did not converge"),
         (Touchy(fail=raises(KeyError("x"))), "KeyError: 'x'"),
-        (Touchy(fail=raises(MemoryError())), "MemoryError: "),
+        (Touchy(fail=raises(MemoryError())), "There was not enough memory (MemoryError)."),
         (Picky(error=DynalignError("system 3 is constant")), "system 3 is constant"),
         (Picky(error=ZeroDivisionError("by zero")), "ZeroDivisionError: by zero"),
     ],
@@ -211,3 +212,26 @@ def test_table_of_nothing_but_losses() -> None:
     rows = as_rows(measure(Touchy(fail=lambda: np.nan), material(("system 3", "system 3"))), metric="", case="", seed=0)
     assert rows["dissimilarity"].dtype == np.float64
     assert rows["dissimilarity"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda plain: plain.update(rows=[]),
+        lambda plain: plain.update(rows=plain["rows"][:-1]),
+        lambda plain: plain["rows"][0].update(dissimilarity=float("nan")),
+        lambda plain: plain["rows"][0].update(dissimilarity=None),
+        lambda plain: plain["rows"][0].pop("first"),
+        lambda plain: plain.pop("pairs"),
+        lambda plain: plain.update(rows=None),
+    ],
+)
+def test_what_is_not_whole_is_refused(damage: Callable[[dict[str, Any]], object]) -> None:
+    pairs = [(a, b) for i, a in enumerate(NAMES[:3]) for b in NAMES[i:3]]
+    systems = {name: np.full((1, 1, 1), float(k)) for k, name in enumerate(NAMES)}
+    small = Material(systems, [Comparison(a, b, "one", 0.0, a != b, a, b) for a, b in pairs])
+    plain = json.loads(json.dumps(asdict(measure(Plain(), small))))
+    assert Measured.of(plain).rows == plain["rows"]
+    damage(plain)
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Measured.of(plain)

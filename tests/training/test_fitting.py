@@ -87,7 +87,9 @@ def test_history_and_weights_of_every_epoch(tmp_path: Path) -> None:
     first, second = sorted(tmp_path.glob("*/weights"), key=lambda folder: len(list(folder.iterdir())), reverse=True)
     assert [len(list(folder.iterdir())) for folder in (first, second)] == [4, 3]  # each phase is a run of its own
     for folder in (first.parent, second.parent):  # what resuming needs is gone
-        assert sorted(path.name for path in folder.iterdir()) == ["config.json", "history.csv", "run.json", "weights"]
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "config.json", "history.csv", "manifest.json", "run.json", "weights",
+        ]  # fmt: skip
 
 
 def test_every_rule_is_asked_and_the_loss_is_that_of_the_phase(tmp_path: Path) -> None:
@@ -276,18 +278,24 @@ def test_ctrl_c_is_an_interrupt_and_the_next_one_is_heard(tmp_path: Path) -> Non
         torch.testing.assert_close(value, weights(tmp_path, 3)[name], rtol=0, atol=0)
 
 
-def test_a_network_that_diverges_is_trained_to_its_end(tmp_path: Path) -> None:
-    class Poison(pl.Callback):
-        def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: object) -> None:
-            if trainer.global_step == 4:
-                with torch.no_grad():
-                    next(module.parameters()).fill_(float("nan"))
+class Poison(pl.Callback):
+    """Makes a network diverge in its second epoch."""
 
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: object) -> None:
+        if trainer.global_step == 4:
+            with torch.no_grad():
+                next(module.parameters()).fill_(float("nan"))
+
+
+def test_a_network_that_diverges_is_refused(tmp_path: Path) -> None:
     callback = watch()
-    with pytest.warns(DissimilarityWarning, match="diverged"):
-        _, history = train(tmp_path, Curriculum("master"), [Poison(), callback])
-    assert history["epoch"].tolist() == [0, 1, 2, 3]
-    assert [record.reason != "" for record in callback.records] == [False, False, True, True]
+    with (
+        pytest.warns(DissimilarityWarning, match="diverged"),
+        pytest.raises(DynalignError, match="diverged: the loss of epoch 2 of its phase is nan; a smaller learning"),
+    ):
+        train(tmp_path, Curriculum("master"), [Poison(), callback])
+    assert [(record.epoch, record.reason != "") for record in callback.records] == [(0, False), (1, False), (2, True)]
+    assert len(train(tmp_path, Curriculum("master"))[1]) == 4  # and what was good of it is gone on with
 
 
 def test_the_callback_has_no_say_in_training(tmp_path: Path) -> None:
@@ -410,3 +418,17 @@ class Memory(DummyLogger):
 
     def log_metrics(self, metrics: dict, step: int | None = None) -> None:
         self.rows.append({**metrics, "step": step})
+
+
+@pytest.mark.parametrize("epoch", [2, 5])
+def test_a_resumed_training_logs_what_was_logged_before(tmp_path: Path, epoch: int) -> None:
+    """Loggers begin anew with every command, and get the whole run, each number once."""
+    curriculum, expected, again = Curriculum("both", pretrain=["basic"], train=["delay_anti"]), Memory(), Memory()
+    train(tmp_path / "whole", curriculum, [watch()], loggers=[expected])
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", curriculum, [KillAfter(epoch), watch()], loggers=[Memory()])
+    train(tmp_path / "killed", curriculum, [watch()], loggers=[again])
+    for name in ("accuracy", "dissimilarity/cka"):
+        whole, resumed = ([row for row in logger.rows if name in row] for logger in (expected, again))
+        assert [(row["epoch"], row["step"]) for row in resumed] == [(row["epoch"], row["step"]) for row in whole]
+        assert [row[name] for row in resumed] == pytest.approx([row[name] for row in whole], abs=1e-12)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from dynalign.networks import Network
 from dynalign.perturbations import InputNoise, Perturbation, RecurrentNoise
 from dynalign.store import RunStore
 from dynalign.tasks import FlipFlop, PerceptualDecision, Task
-from dynalign.training import Curriculum, RunSpec, Training, obtain, plain_phases, train_many
+from dynalign.training import Curriculum, RunSpec, Training, obtain, plain_phases, together, train_many
 from dynalign.training.data import to_batch
 from dynalign.training.many import Trained, in_jobs
 from dynalign.training.module import step_losses, step_weights, task_loss
@@ -207,21 +209,31 @@ def test_networks_that_end_at_different_epochs(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_a_network_that_diverges_or_cannot_be_kept_costs_itself_only(tmp_path: Path) -> None:
+def test_a_network_that_diverges_or_cannot_be_kept_costs_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     healthy, sick = RunStore(tmp_path / "healthy"), RunStore(tmp_path / "sick")
     assert obtain_together(specs_of(), healthy) == {}
     specs = specs_of(seeds=(1, 2, 3, 4))
     with torch.no_grad():
         specs[1].network.model.recurrent.weight[0, 0] = torch.nan
-    (sick.root / f"{specs[3].key}.partial" / "history.csv").mkdir(parents=True)  # a folder where a file should be
+    write = together.write_run
+
+    def fail(folder: Path, spec: RunSpec, *more: Any) -> None:
+        if spec is specs[3]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(folder, spec, *more)
+
+    monkeypatch.setattr(together, "write_run", fail)
     failed = obtain_together(specs, sick)
-    assert list(failed) == [specs[3].key]
+    assert sorted(failed) == sorted([specs[1].key, specs[3].key])
+    assert failed[specs[1].key].startswith("Training diverged: the loss of epoch 1 of its phase is nan")
+    assert failed[specs[3].key].startswith("The disk is full")
     assert sick.find(specs[3].key) is None
-    expected, found = stored(specs_of(), healthy.root), stored(specs[:3], sick.root)
+    expected, found = stored(specs_of(), healthy.root), stored([specs[0], specs[2]], sick.root)
     for seed in (1, 3):
         for name, value in expected[seed][1][2].items():
             torch.testing.assert_close(found[seed][1][2][name], value, rtol=1e-4, atol=1e-6)
-    assert found[2][0]["train_loss"].isna().all()
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from dynalign.cli.names import prefer_own
 from dynalign.cli.schema import TARGET, join
 from dynalign.engines import engine_of
 from dynalign.errors import DynalignError, suggestion
-from dynalign.identity import locate
+from dynalign.identity import locate, trust
 
 _PLUGINS = {
     "hydra/sweeper/optuna_plugin": "hydra/sweeper=optuna needs the package hydra-optuna-sweeper; "
@@ -132,12 +132,14 @@ class _Check:
         for _, config in composed:
             _check_packages(config)
             _check_launcher(config)
+            _trust(config)
         known = [set(_keys(config, "")) for _, config in composed]
         values = [self._checked(override, composed, known) for override in values]
         self.overrides = [*choices, *values]
         for words, _ in composed:
             config = self._compose([*words, *(_first(each) for each in values)])
             check_top(config)
+            _trust(config)
         for place, override in enumerate(values):
             if override.is_discrete_sweep() and "." not in override.key_or_group:
                 others = [_first(each) for each in [*values[:place], *values[place + 1 :]]]
@@ -255,6 +257,19 @@ def _check_launcher(config: DictConfig) -> None:
             return
         assert isinstance(plain, dict)
         engine_of(str(plain.pop("engine")), {str(key): value for key, value in plain.items() if key != TARGET})
+
+
+def _trust(config: Any) -> None:
+    """Trust every class that a config of the user's names."""
+    if isinstance(config, DictConfig):
+        for key in config:
+            node = config._get_node(key)
+            if key == TARGET and isinstance(node._value(), str):  # type: ignore[union-attr]
+                trust(str(node._value()))  # type: ignore[union-attr]
+            elif isinstance(node, DictConfig) and not (
+                node._is_missing() or node._is_none() or node._is_interpolation()
+            ):
+                _trust(node)
 
 
 def _is_setting(key: str, config: DictConfig) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -23,10 +24,12 @@ from dynalign.cli import CONF, terminal
 from dynalign.cli.check import Typed, check_command_line
 from dynalign.cli.job import threads_of
 from dynalign.cli.launching import stop_engines
+from dynalign.cli.logged import tell_places
 from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, in_words
 from dynalign.processes import use_threads
+from dynalign.redaction import redacted
 from dynalign.results import FAILED, SWEEP, Result, Sweep, sweep_folder_of
 
 _STOPPED = 130  # what a shell says of a program that Ctrl-C ended
@@ -86,10 +89,15 @@ class _Task:
         return _run(self.command, config)
 
 
-def group_of(settings: Any) -> str:
-    """Name the group of a job's loggers after the sweep's folder; a single run is a group of its own."""
-    folder = settings.sweep.dir if settings.mode == RunMode.MULTIRUN else settings.runtime.output_dir
-    return Path(folder).name
+def sweeping(settings: Any) -> bool:
+    """Whether a job is one of a sweep."""
+    return bool(settings.mode == RunMode.MULTIRUN)
+
+
+def group_folder(settings: Any) -> Path:
+    """Return the folder that names the group of a job's loggers: the sweep's; a single run is a group of its own."""
+    folder = settings.sweep.dir if sweeping(settings) else settings.runtime.output_dir
+    return Path(str(settings.runtime.cwd), str(folder))
 
 
 def _exit_code(work: Callable[[], object]) -> int:
@@ -133,15 +141,15 @@ def _stopped() -> int:
 
 def _run(command: Command, config: DictConfig) -> float | None:
     """Run one job and write down how it ended; in a sweep, a failure is not raised, so that the others go on."""
+    terminal.show_warnings()  # here, for a launcher may have brought the job to another process
     start = time.perf_counter()
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
     overrides = [str(word) for word in settings.overrides.task]
-    sweeping = settings.mode == RunMode.MULTIRUN
     result = None
     try:
         use_threads(threads_of(config))
-        if sweeping:
+        if sweeping(settings):
             number = int(settings.job.num)
             result = Sweep.join(
                 sweep_folder_of(folder, Path(settings.sweep.dir).absolute()), folder, command.name, number, overrides
@@ -155,26 +163,29 @@ def _run(command: Command, config: DictConfig) -> float | None:
     except (Exception, KeyboardInterrupt) as error:
         reason = _reason(error, folder)
         if result is not None:
-            replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
+            with contextlib.suppress(OSError):  # on a full disk: what is read of the job then is that it was running
+                replace(result, status=FAILED, reason=reason, seconds=time.perf_counter() - start).write()
         if isinstance(error, KeyboardInterrupt):
             raise
-        if not sweeping:
+        if not sweeping(settings):
             sys.exit(f"Error: {reason}")
         terminal.console().print(f"[red]failed[/]   {escape(' '.join(overrides))}: {escape(reason)}", soft_wrap=True)
         return None
     finally:
         use_threads(1)
-    if not sweeping and _summarise(command, folder):
+    if not sweeping(settings) and _summarise(command, folder):
         sys.exit(1)
     return done.value
 
 
 def _summarise(command: Command, folder: Path) -> int:
     """Summarise what is in a folder; return the exit code."""
+    terminal.show_warnings()
     console = terminal.console()
     try:
         sweep = Sweep.load(folder)
         problems = command.summarise(sweep, console)
+        tell_places(sweep, console)
     except KeyboardInterrupt:
         return _stopped()
     except Exception as error:
@@ -189,16 +200,16 @@ def _summarise(command: Command, folder: Path) -> int:
 
 def _reason(error: BaseException, folder: Path | None) -> str:
     """Return the sentence to show for an error; one that was not foreseen leaves its traceback in the folder."""
-    if isinstance(error, DynalignError):
-        return str(error)
+    if isinstance(error, DynalignError) or in_words(error):
+        return redacted(in_words(error) or str(error))
     if isinstance(error, KeyboardInterrupt):
         return "It was stopped from the keyboard."
-    said = f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0]
+    said = redacted(f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0])
     if folder is None:
         return said
     path = folder / "traceback.txt"
     try:
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        path.write_text(redacted("".join(traceback.format_exception(error))), encoding="utf-8")
     except OSError:
         return said
     return f"{said} ({path} has the details)"

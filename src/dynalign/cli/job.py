@@ -67,6 +67,18 @@ class Job:
     classes: tuple[type, ...]
 
     @property
+    def measurement(self) -> str:
+        """Key of what is measured of the network, and against what."""
+        about = {
+            "representation": describe(self.representation, asdict(self.representation)),
+            "metrics": [describe(metric, metric.settings) for metric in self.metrics],
+            "reference": self.plain["reference"],
+            "every": self.every,
+            "floor_splits": self.floor_splits,
+        }
+        return key_of(about)
+
+    @property
     def details(self) -> dict[str, Any]:
         """What a comparison with other networks needs, as plain data."""
         return {
@@ -178,7 +190,7 @@ def check_top(config: DictConfig) -> dict[str, Any]:
         Naming the value and what would be right.
     """
     numbers: dict[str, Any] = {"seed": _seed(config.seed)} if "seed" in config else {}
-    if "store" in config and not (isinstance(config.store, str) and config.store.strip()):
+    if "store" in config and (not isinstance(config.store, str) or not config.store.strip()):
         raise DynalignError("store must be a folder, such as store=multirun/store.")
     if "noise" in config:
         noise = check_value("noise", config.noise, float, "the command line")

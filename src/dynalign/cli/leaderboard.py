@@ -29,7 +29,7 @@ from dynalign.report import (
 from dynalign.results import Result, Sweep
 from dynalign.store import write_text
 from dynalign.tables import write_table
-from dynalign.testcases import Cell, Leaderboard, build_leaderboard
+from dynalign.testcases import Cell, Leaderboard, TestCase, build_leaderboard
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -53,16 +53,6 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         paths["leaderboard"] = sweep.folder / "leaderboard.md"
         write_text(paths["leaderboard"], leaderboard_markdown(board, meta=facts))
         write_text(sweep.folder / "headline.md", headline_table(board))
-        values = board.scores[["metric", "testcase", "criterion", "value"]]
-        problems += log_summary(
-            sweep,
-            tables={"leaderboard": board.scores, "dissimilarities": rows},
-            figures=figures,
-            numbers={
-                f"{case}/{criterion}/{metric}": value
-                for metric, case, criterion, value in values.itertuples(index=False)
-            },
-        )
     page = write_leaderboard(
         sweep.folder / "report.html",
         board=board,
@@ -74,6 +64,18 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         links=links,
     )
     problems += [problem for problem in page.problems if problem not in problems]
+    if len(board.metrics):
+        values = board.scores[["metric", "testcase", "criterion", "value"]]
+        problems += log_summary(
+            sweep,
+            tables={"leaderboard": board.scores, "dissimilarities": rows},
+            figures=figures,
+            numbers={
+                f"{case}/{criterion}/{metric}": value
+                for metric, case, criterion, value in values.itertuples(index=False)
+            },
+            files={"report.html": page.path, "leaderboard.md": paths["leaderboard"]},
+        )
     print_leaderboard(console, board, failures=failures, paths={**paths, "report": page.path})
     return problems
 
@@ -99,7 +101,7 @@ def _cells(results: Sequence[Result]) -> list[Cell]:
     """Return all cells, each once; a metric that was measured in several ways is a row for each of them."""
     cells: dict[tuple[str, str, int], Cell] = {}
     for result in results:
-        cases = {name: rebuild(about) for name, about in result.details["cases"].items()}
+        cases = {name: rebuild(about, TestCase) for name, about in result.details["cases"].items()}
         table = result.rows()
         for fact in result.details["cells"]:
             metric, case, seed = fact["metric"], fact["testcase"], fact["seed"]

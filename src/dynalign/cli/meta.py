@@ -10,6 +10,8 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from dynalign.redaction import redacted
+
 _PACKAGES = ("dynalign", "torch", "pytorch-lightning", "hydra-core", "numpy", "scipy", "plotly", "wandb")
 
 
@@ -18,7 +20,7 @@ def meta() -> dict[str, str]:
     script = Path(sys.argv[0]).name
     command = f"python {script}" if script.endswith(".py") else script  # that of the package is two words
     return {
-        "command": " ".join([command, shlex.join(sys.argv[1:])]).strip(),
+        "command": redacted(" ".join([command, shlex.join(sys.argv[1:])]).strip()),
         "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         **_commits(),
         "python": platform.python_version(),

@@ -24,6 +24,7 @@ from dynalign.report import (
 from dynalign.results import Result, Sweep
 from dynalign.store import write_text
 from dynalign.studies.judging import EVERY
+from dynalign.tables import read_table
 
 
 def summarise(sweep: Sweep, console: Console) -> list[str]:
@@ -33,20 +34,11 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     facts = meta()
     problems: list[str] = []
     paths = {}
+    drawn = []
     for studied, result in zip(studies, sweep.finished, strict=True):
         figures, wrong = save_all(study_figures(studied), result.folder)
+        drawn.append(figures)
         problems += wrong
-        problems += log_summary(
-            sweep,
-            tables={"networks": studied.networks, "dissimilarities": studied.rows},
-            figures=figures,
-            numbers={
-                f"claim/{each['claim']}/{each['column']}/{part['name']}": float(part["value"])
-                for each in studied.verdicts
-                for part in each["parts"]
-                if each["networks"] == EVERY and part["value"] is not None
-            },
-        )
         paths[f"table{'' if len(studies) == 1 else f' {studied.title}'}"] = result.folder / "dissimilarities.csv"
     if studies:
         seconds = sum(result.seconds for result in sweep.finished)
@@ -68,8 +60,39 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
         },
     )
     problems += [problem for problem in page.problems if problem not in problems]
+    for studied, result, figures in zip(studies, sweep.finished, drawn, strict=True):
+        problems += log_summary(
+            sweep,
+            tables={"claims": _claims(studied), "networks": studied.networks, "dissimilarities": studied.rows},
+            figures=figures,
+            numbers={
+                f"claim/{each['claim']}/{each['column']}/{part['name']}": float(part["value"])
+                for each in studied.verdicts
+                for part in each["parts"]
+                if each["networks"] == EVERY and part["value"] is not None
+            },
+            files={"report.html": page.path, "claims.md": paths["claims"]},
+            of=[result],
+        )
     print_studies(console, studies, failures=failures, paths={**paths, "report": page.path})
     return problems
+
+
+def _claims(studied: Studied) -> pd.DataFrame:
+    """Return the verdicts of a job as a table: a row per claim, column and choice of networks, and part."""
+    return pd.DataFrame(
+        [
+            {
+                "protocol": studied.title,
+                **{name: each[name] for name in ("claim", "column", "networks", "outcome", "why")},
+                "part": part["about"],
+                **{name: part[name] for name in ("value", "low", "high", "published")},
+                "part_outcome": part["outcome"],
+            }
+            for each in studied.verdicts
+            for part in each["parts"]
+        ]
+    )
 
 
 def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
@@ -87,9 +110,9 @@ def _studied(result: Result, sweep: Sweep) -> Studied:
     title = " ".join([str(result.details["protocol"]), *([name_of(result.factors, varied)] if varied else [])])
     return Studied(
         title=title,
-        rows=pd.read_parquet(result.folder / "dissimilarities.parquet"),
-        networks=pd.read_parquet(result.folder / "networks.parquet"),
-        points=pd.read_parquet(result.folder / "fixed_points.parquet"),
+        rows=read_table(result.folder, "dissimilarities"),
+        networks=read_table(result.folder, "networks"),
+        points=read_table(result.folder, "fixed_points"),
         columns=result.details["titles"],
         metrics={name: Description(**each) for name, each in result.metrics.items()},
         judged=str(result.details["judged"]),

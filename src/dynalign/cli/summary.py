@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from dynalign.cli.finish import log_summary
 from dynalign.cli.meta import meta
 from dynalign.cli.progress import reporter
 from dynalign.cli.save import save_all
-from dynalign.identity import locate, rebuild
+from dynalign.identity import locate_stored, rebuild
+from dynalign.metrics import Metric
+from dynalign.models import SequenceModel
+from dynalign.perturbations import Perturbation
 from dynalign.report import Failure, Problem, attempt, first_of_groups, print_summary, sweep_figures, write_report
-from dynalign.results import NUMBERS, Sweep, labelled
+from dynalign.representations import Representation
+from dynalign.results import NUMBERS, Result, Sweep, labelled
 from dynalign.store import Run, RunStore
 from dynalign.studies import Trained, Trajectories, compare_trained, trajectories
 from dynalign.tables import read_table, write_table
+from dynalign.tasks import Task
 
 _SHOWN = 12  # networks whose states the report shows: what one takes is a second at most, and a hundred kilobytes
 
@@ -64,7 +71,8 @@ def summarise(sweep: Sweep, console: Console, *, left: bool = True) -> list[str]
             sweep,
             tables={"runs": runs, "dissimilarities": table},
             figures=figures,
-            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()},
+            numbers={f"pairwise/{metric}/mean": float(mean) for metric, mean in means.items()} | to_master(runs, pairs),
+            files={"report.html": report.path, "dissimilarities.csv": paths["csv"]},
         )
     print_summary(console, failures=failures, paths={"table": paths["csv"], "report": report.path}, **shown)
     if later:
@@ -103,7 +111,7 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
     for reason in sorted(
         {f"{metric}: {why}" for metric, why in zip(rows["metric"], rows["reason"], strict=True) if why}
     ):
-        console.print(f"[yellow]No distance[/] by {reason}", soft_wrap=True)
+        console.print(f"[yellow]No distance[/] by {escape(reason)}", soft_wrap=True)
     factors = {
         sweep.name_of(result): {column: result.factors.get(column) for column in sweep.columns}
         for result in sweep.finished
@@ -112,6 +120,34 @@ def _compare(sweep: Sweep, opened: Mapping[str, Run], console: Console) -> pd.Da
         labelled(part[[*NUMBERS]], str(name), factors[str(name)]) for name, part in rows.groupby("run", sort=False)
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def to_master(runs: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, float]:
+    """Return how far curricula are from the curriculum ``master``, over seeds, where a sweep has it among others.
+
+    Only networks of one model, task and noise are compared, and none with itself.
+    """
+    alike = [name for name in ("model", "task", "noise", "perturbation") if name in runs]
+    if "curriculum" not in runs or not {"master"} < set(runs["curriculum"]):
+        return {}
+    about = runs.drop_duplicates("run").set_index("run")[["curriculum", *alike]]
+    apart = pairs[pairs["run"] != pairs["reference"]][["run", "reference", "metric", "dissimilarity"]]
+    both = pd.concat([apart, apart.rename(columns={"run": "reference", "reference": "run"})], ignore_index=True)
+    both = both.drop_duplicates(["run", "reference", "metric"])
+    joined = both.join(about, on="run").join(about, on="reference", rsuffix="_reference")
+    same = (joined[alike].to_numpy() == joined[[f"{name}_reference" for name in alike]].to_numpy()).all(axis=1)
+    chosen = joined[same & (joined["curriculum_reference"] == "master")].dropna(subset=["dissimilarity"])
+    means = chosen.groupby(["metric", "curriculum"])["dissimilarity"].mean()
+    return {f"to_master/{metric}/{curriculum}": float(mean) for (metric, curriculum), mean in means.items()}
+
+
+def _trajectories(result: Result, run: Run) -> Trajectories:
+    return trajectories(run, rebuild(result.details["representation"], Representation), classes=_classes(result))
+
+
+def _classes(result: Result) -> tuple[type, ...]:
+    """Return what a result says that its network is made of."""
+    return tuple(locate_stored(str(name), Task, SequenceModel, Perturbation) for name in result.details["classes"])
 
 
 def store_of(sweep: Sweep) -> RunStore:
@@ -125,9 +161,9 @@ def trained(sweep: Sweep, opened: Mapping[str, Run]) -> list[Trained]:
         Trained(
             sweep.name_of(result),
             opened[sweep.name_of(result)],
-            rebuild(result.details["representation"]),
-            [rebuild(metric) for metric in result.details["metrics"]],
-            tuple(locate(target) for target in result.details["classes"]),
+            rebuild(result.details["representation"], Representation),
+            [rebuild(metric, Metric) for metric in result.details["metrics"]],
+            _classes(result),
             int(result.details.get("floor_splits", 0)),  # which older results do not say
         )
         for result in sweep.finished
@@ -141,12 +177,8 @@ def _states(sweep: Sweep, opened: Mapping[str, Run], runs: pd.DataFrame) -> tupl
     found: dict[str, Trajectories] = {}
     problems = []
     for name in chosen:
-        details = by_name[name].details
-        classes = tuple(locate(target) for target in details["classes"])
-        made = attempt(
-            f"The states of {name}",
-            lambda: trajectories(opened[name], rebuild(details["representation"]), classes=classes),  # noqa: B023
-        )
+        result = by_name[name]
+        made = attempt(f"The states of {name}", partial(_trajectories, result, opened[name]))
         if isinstance(made, Problem):
             problems.append(made.text)
         else:

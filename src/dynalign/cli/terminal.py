@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import io
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
+
+from dynalign.redaction import redacted
 
 _WIDTH = 110  # where the output goes to a file or a pipe, which has no width of its own
 _captured: list[Console] = []
@@ -36,3 +40,25 @@ def captured(colours: Any = None) -> Iterator[io.StringIO]:
 @functools.cache
 def _standard() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+
+
+def show_warnings() -> None:
+    """Print what this package warns of as a sentence, without the line of code that says it; each sentence once."""
+    usual, said = warnings.showwarning, set[str]()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if file is not None or not category.__module__.startswith(f"{__package__.partition('.')[0]}."):
+            usual(message, category, filename, lineno, file, line)
+        elif str(message) not in said:
+            said.add(str(message))
+            console().print(f"[yellow]warning[/]  {escape(redacted(str(message)))}", soft_wrap=True)
+
+    if getattr(usual, "__module__", "") != __name__:
+        warnings.showwarning = show

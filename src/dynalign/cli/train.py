@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dynalign import training
 from dynalign.cli.build import build
 from dynalign.cli.dry_run import dry_run
-from dynalign.cli.entry import Command, group_of, run_command
-from dynalign.cli.job import Job, build_job
+from dynalign.cli.entry import Command, group_folder, run_command, sweeping
+from dynalign.cli.job import Job, build_job, build_loggers
+from dynalign.cli.logged import note_places
 from dynalign.cli.summary import summarise
+from dynalign.errors import DynalignError
+from dynalign.identity import key_of
 from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance, Driven
 from dynalign.networks import States
-from dynalign.results import BASE_FACTORS, Result, labelled, to_plain
+from dynalign.redaction import redacted, redacted_data
+from dynalign.results import BASE_FACTORS, FAILED, Result, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
+from dynalign.studies.measuring import seen_key
 from dynalign.tables import write_table
 
 if TYPE_CHECKING:
@@ -38,7 +42,12 @@ def main() -> None:
 
 def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     """Train or find one network, measure it, log it, and write its table; the steps of a job in order."""
-    job = build_job(config, settings)
+    try:
+        job = build_job(config, settings)
+    except DynalignError as error:
+        if sweeping(settings):  # where it is missed among others; who typed a single run has read the sentence
+            _log_failed(config, settings, result, str(error))
+        raise
     from dynalign.cli.epoch_progress import EpochProgress  # loads Lightning, for which who mistyped need not wait
 
     result = replace(
@@ -49,8 +58,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
         metrics={metric.label: asdict(metric.describe()) for metric in job.metrics},
         details=job.details,
     )
-    logged = LoggedRuns(job.loggers, _info(job, result, group_of(settings)))
-    done = False
+    logged = LoggedRuns(job.loggers, _info(job, result, settings))
+    note_places(result.folder, result.name, logged.places)
     try:
         callback = _callback(job) if job.watched else None
         with EpochProgress(result.name, job.spec.training, job.spec.phases) as bar:
@@ -62,6 +71,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
                 loggers=logged.lightning,
             )
             bar.done(run, status)
+        # A training that was killed while it was measured in another way was not measured in this one.
+        seen = callback is not None and status != "from store" and _saw(callback, run)
         numbers = measure_over_learning(
             run,
             job.metrics,
@@ -69,12 +80,12 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             representation=job.representation,
             store=job.store,
             every=job.every,
-            known=_recorded(callback) if callback is not None and status != "from store" else None,
+            known=_recorded(callback) if seen and callback is not None else None,
             floor_splits=job.floor_splits,
-            known_floors=_floors(callback) if callback is not None and status != "from store" else None,
+            known_floors=_floors(callback) if seen and callback is not None else None,
             classes=job.classes,
         )
-        _log(run, job, numbers, logged, again=status == "from store" or not job.watched)
+        _log(run, job, numbers, logged, stored=status == "from store", seen=seen)
         factors = {name: job.factors.all[name] for name in dict.fromkeys([*BASE_FACTORS, *job.factors.told])}
         write_table(labelled(numbers, result.name, factors), result.folder, "dissimilarities")
         last = run.history.iloc[-1]
@@ -84,25 +95,61 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             "chance_accuracy": float(last["chance_accuracy"]),
             "ideal_accuracy": job.spec.ideal_accuracy,
         }
-        done = True
-    finally:
-        logged.finish(_summary(facts, status, numbers, job) if done else {}, failed=not done)
+        logged.keep(run)
+    except BaseException as error:
+        logged.finish({"final/status": FAILED, "final/reason": _said(error)}, failed=True)
+        raise
+    logged.finish(_summary(facts, status, numbers, job))
     return replace(
         result, status=status, facts=facts, table="dissimilarities.parquet", value=_value(job, facts, numbers)
     )
 
 
-def _info(job: Job, result: Result, group: str) -> RunInfo:
-    factors = job.factors.all
+def _info(job: Job, result: Result, settings: Any) -> RunInfo:
+    """Say what loggers are to know: by one name for one network and measurement, and what it is grouped by first."""
+    factors, shared = job.factors.all, group_folder(settings)
+    flat = {name: factors[name] for name in (*BASE_FACTORS, "representation", "reference")}
     return RunInfo(
-        id=uuid.uuid4().hex[:12],
+        id=f"{job.spec.key}-{job.measurement[:8]}",
         name=result.name,
-        group=group,
+        group=shared.name,
         job_type="train",
         tags=[str(factors[name]) for name in ("model", "task", "curriculum")] + [f"noise-{factors['perturbation']}"],
-        config={**job.plain, "key": job.spec.key},
+        config=redacted_data({**flat, "key": job.spec.key, "config": job.plain}),
         folder=result.folder,
+        shared=shared,
+        alone=not sweeping(settings),
     )
+
+
+def _log_failed(config: DictConfig, settings: Any, result: Result, reason: str) -> None:
+    """Log a job that could not be built, as a failed run of its sweep."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    flat = {name: settings.runtime.choices.get(name, plain.get(name)) for name in BASE_FACTORS}
+    known = {str(name): part for name, part in plain.items() if name not in ("logger", "store")}
+    shared = group_folder(settings)
+    try:
+        info = RunInfo(
+            id=f"failed-{key_of(known)}",
+            name=" ".join(result.overrides),
+            group=shared.name,
+            job_type="train",
+            tags=["failed"],
+            config=redacted_data({**flat, "config": plain}),
+            folder=result.folder,
+            shared=shared,
+        )
+        loggers = build_loggers({"logger": plain.get("logger")})
+    except DynalignError:  # what is wrong is the logger itself
+        return
+    logged = LoggedRuns(loggers, info)
+    note_places(result.folder, info.name, logged.places)
+    logged.finish({"final/status": FAILED, "final/reason": redacted(reason)}, failed=True)
+
+
+def _said(error: BaseException) -> str:
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _callback(job: Job) -> DissimilarityCallback:
@@ -133,8 +180,14 @@ def _callback(job: Job) -> DissimilarityCallback:
         basis=see.basis,
         floor_splits=job.floor_splits,
         every_n_epochs=job.every,
+        about=seen_key(see, job.metrics),
     )
     return callback
+
+
+def _saw(callback: DissimilarityCallback, run: Run) -> bool:
+    """Whether a callback saw a run to its end."""
+    return any(record.epoch == run.epochs[-1] for record in callback.records)
 
 
 def _recorded(callback: DissimilarityCallback) -> dict[str, dict[int, Distance]]:
@@ -153,11 +206,11 @@ def _floors(callback: DissimilarityCallback) -> dict[str, dict[Any, Distance]]:
     }
 
 
-def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again: bool) -> None:
+def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, stored: bool, seen: bool) -> None:
     """Log what the loggers have not been given while the network trained, as it would have been."""
     keys = {label: f"dissimilarity/{name}" for label, name in training.log_names(job.metrics).items()}
-    late = job.reference == "final"  # known only at the end
-    if not (again or late):
+    late = job.reference == "final" or not seen  # known only at the end
+    if not (stored or late):
         return
     known = numbers.dropna(subset=["dissimilarity"])
     for row in run.history.to_dict("records"):
@@ -167,7 +220,7 @@ def _log(run: Run, job: Job, numbers: pd.DataFrame, logged: LoggedRuns, *, again
         values |= {
             f"{keys[label]}/floor": value for label, value in zip(floors["metric"], floors["floor"], strict=True)
         }
-        history = training.loggable({str(name): value for name, value in row.items()}) if again else {}
+        history = training.loggable({str(name): value for name, value in row.items()}) if stored else {}
         if history or values:
             logged.log({**history, **values, "epoch": row["epoch"]}, int(row["step"]))
 

@@ -1,6 +1,6 @@
 """Where runs are logged: Weights & Biases, tables, TensorBoard; any of them, or none."""
 
-from dynalign.loggers.base import LoggedRun, LoggedRuns, LoggerWarning, RunInfo, RunLogger
+from dynalign.loggers.base import LoggedRun, LoggedRuns, LoggerWarning, Place, RunInfo, RunLogger
 from dynalign.loggers.files import CsvRuns, TensorBoardRuns
 from dynalign.loggers.wandb import WandbRuns, logged_in
 
@@ -9,6 +9,7 @@ __all__ = [
     "LoggedRun",
     "LoggedRuns",
     "LoggerWarning",
+    "Place",
     "RunInfo",
     "RunLogger",
     "TensorBoardRuns",

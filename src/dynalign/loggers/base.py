@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dynalign.redaction import redacted
+from dynalign.store import Run
+
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
 
@@ -33,6 +36,10 @@ class RunInfo:
     config : mapping
     folder : Path
         Where the run's files are.
+    shared : Path, optional
+        Folder of its group, where there is one: for a logger that keeps the runs of a group in one place.
+    alone : bool
+        Whether it is the only run of what was typed.
     """
 
     id: str
@@ -42,13 +49,45 @@ class RunInfo:
     tags: Sequence[str]
     config: Mapping[str, Any]
     folder: Path
+    shared: Path | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service has a run.
+
+    Attributes
+    ----------
+    service : str
+        Such as ``W&B``.
+    folder : str
+        On this machine.
+    online : bool
+        Whether the run was sent while it ran; else it is in the folder only.
+    url : str
+        Of the project, where it is online.
+    """
+
+    service: str
+    folder: str
+    online: bool
+    url: str = ""
 
 
 class LoggedRun:
-    """A run that is being logged; ``lightning`` is the Lightning logger."""
+    """A run that is being logged; ``lightning`` is the Lightning logger.
+
+    ``place`` is where a service has it, for loggers whose files are not found beside those of the run.
+    """
+
+    place: Place | None = None
 
     def __init__(self, lightning: Logger) -> None:
         self.lightning = lightning
+
+    def keep(self, run: Run) -> None:
+        """Keep the weights of a trained network, if that was asked for."""
 
     def finish(self, summary: Mapping[str, Any], *, failed: bool = False) -> None:
         """Log what there is to say at the end, and end the run."""
@@ -72,8 +111,9 @@ class RunLogger(abc.ABC):
         tables: Mapping[str, pd.DataFrame],
         figures: Mapping[str, Figure],
         numbers: Mapping[str, float],
-    ) -> None:
-        """Log what came out of a sweep, each thing under the name that it is given."""
+        files: Mapping[str, Path],
+    ) -> Place | None:
+        """Log what came out of a sweep, each thing under the name that it is given; return where that is."""
 
 
 class LoggedRuns:
@@ -88,6 +128,16 @@ class LoggedRuns:
     def lightning(self) -> list[Logger]:
         """The Lightning loggers."""
         return [run.lightning for run in self._runs]
+
+    @property
+    def places(self) -> list[Place]:
+        """Where services have the run."""
+        return [run.place for run in self._runs if run.place is not None]
+
+    def keep(self, trained: Run) -> None:
+        """Keep the weights of a trained network, where that was asked for."""
+        for run in list(self._runs):
+            self._attempt(run, lambda: run.keep(trained))  # noqa: B023
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Log values at a training step."""
@@ -126,5 +176,5 @@ class LoggedRuns:
 
 
 def _warn(name: str, error: Exception) -> None:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    said = redacted((str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."))
     warnings.warn(f"{name} cannot log this run ({said}); everything else goes on.", LoggerWarning, stacklevel=4)

@@ -103,7 +103,7 @@ def _in_order(array: npt.NDArray[Any], names: Any, where: str) -> npt.NDArray[An
     if not isinstance(names, tuple) or len(names) != array.ndim or array.ndim not in (2, 3):
         return array
     wanted = list(range(len(_AXES)))[-array.ndim :]
-    places = [_axis_of(name) for name in names]
+    places = [axis_of(name) for name in names]
     rest = [place for place in wanted if place not in places]
     if len(rest) == 1 and None in places:
         places[places.index(None)] = rest.pop()
@@ -117,8 +117,8 @@ def _in_order(array: npt.NDArray[Any], names: Any, where: str) -> npt.NDArray[An
     )
 
 
-def _axis_of(name: Any) -> int | None:
-    """Return which axis a dimension of this name is, or None."""
+def axis_of(name: Any) -> int | None:
+    """Return which axis a dimension of this name is: 0 (trials), 1 (time), 2 (units), or None."""
     word = str(name).lower()
     for place, known in enumerate(_NAMES):
         if word in known or word.removesuffix("s") in known:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.errors import DamagedError, DynalignError
+from dynalign.errors import DamagedError, DynalignError, in_words
 from dynalign.metrics.base import Driven, Metric
 from dynalign.metrics.parallel import distances_side_by_side, workers_of
 
@@ -240,7 +240,9 @@ def _attempt(work: Callable[[], Any]) -> tuple[Any, str]:
 
 def reason_of(error: Exception) -> str:
     """Return why there is no number: a sentence if the error is one, whatever a metric of someone else may raise."""
-    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+    if isinstance(error, ValueError) and str(error):
+        return str(error)
+    return in_words(error) or f"{type(error).__name__}: {error}"
 
 
 def _raising(work: Callable[[], Any]) -> tuple[Any, str]:

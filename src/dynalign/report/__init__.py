@@ -1,5 +1,8 @@
 """What a person looks at: figures, the HTML report, the terminal's last screen, the leaderboard."""
 
+from dynalign.report.comparison.figures import comparison_draws, comparison_figures
+from dynalign.report.comparison.page import write_comparison
+from dynalign.report.comparison.terminal import print_comparison
 from dynalign.report.leaderboard.figures import (
     Curves,
     curves,
@@ -42,6 +45,8 @@ __all__ = [
     "claims_markdown",
     "claims_table",
     "classical_mds",
+    "comparison_draws",
+    "comparison_figures",
     "counted",
     "curves",
     "curves_figure",
@@ -58,6 +63,7 @@ __all__ = [
     "matrix_figure",
     "metric_styles",
     "pairwise_matrix",
+    "print_comparison",
     "print_leaderboard",
     "print_studies",
     "print_summary",
@@ -66,6 +72,7 @@ __all__ = [
     "study_figures",
     "sweep_figures",
     "systems_figure",
+    "write_comparison",
     "write_leaderboard",
     "write_report",
     "write_studies",

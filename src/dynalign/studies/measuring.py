@@ -137,6 +137,12 @@ def stored_seen(
     return [Distance(*stored[key]) for key in keys] if stored.keys() >= set(keys) else None
 
 
+def seen_key(representation: Representation, metrics: Sequence[Metric]) -> str:
+    """Return a hash of how networks are looked at: two of one key see the same of any network, by the same code."""
+    about = {"kind": target_of(type(representation)), **asdict(representation)}
+    return key_of({"representation": about, "code": code_key(*metrics, rooms=_ROOMS)})
+
+
 def count_stored(metric: Metric, seen: Mapping[Name, Seen], pairs: Sequence[tuple[Name, Name]], store: RunStore) -> int:
     """Return of how many pairs the store knows the dissimilarity."""
     stored = store.measured(_group(metric))

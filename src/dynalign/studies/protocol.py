@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from dynalign.metrics import Driven
 from dynalign.networks import Network, build_network
-from dynalign.representations import Representation
-from dynalign.store import Run
+from dynalign.representations import Representation, Stored
 from dynalign.tasks import Task, Trials
 
 States = npt.NDArray[np.floating]
@@ -39,7 +38,7 @@ class PublishedRepresentation(Representation):
         own = self._own_trials(network) if probe is None else probe
         return super().inputs(network, own)
 
-    def driven(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
+    def driven(self, run: Stored, epoch: int, *, classes: Iterable[type] = ()) -> Driven:
         """Return the states as ``of`` does, on the network's own trials, with the inputs that drove them."""
         network = build_network(run.config, run.key, classes=classes)
         return Driven(self.of(run, epoch, classes=classes), self.inputs(network))

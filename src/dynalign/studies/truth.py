@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -18,8 +19,8 @@ from dynalign.identity import code_key
 from dynalign.metrics import Metric
 from dynalign.metrics.spectra import wasserstein
 from dynalign.networks import States
-from dynalign.representations import Representation, network_at
-from dynalign.store import Run, RunStore, read_json, write_json
+from dynalign.representations import Representation, Stored, network_at
+from dynalign.store import Run, RunStore, read_result, write_result
 from dynalign.studies.population import Member, Population
 from dynalign.tasks import Task
 
@@ -36,7 +37,7 @@ class JacobianSpectrum(Representation):
 
     components: int | None = None
 
-    def of(self, run: Run, epoch: int, *, classes: Iterable[type] = ()) -> States:
+    def of(self, run: Stored, epoch: int, *, classes: Iterable[type] = ()) -> States:
         """Return the eigenvalues of a stored run at a checkpoint, shape (1, eigenvalues, 2)."""
         network = network_at(run, epoch, classes)
         probe = self.probe(network.task)
@@ -112,11 +113,11 @@ def fixed_point_table(
                 "code": code_key(rooms=("dynamics", "models", "networks", "tasks")),
             }
         )
-        found = read_json(path)
+        found = read_result(path, _counted)
         if found is None:
             try:
                 found = _fixed_points(run, period)
-                write_json(path, found)
+                write_result(path, found)
             except DynalignError as error:
                 found = {"reason": str(error)}
         rows.append({**member._asdict(), "reason": "", **found})
@@ -146,6 +147,15 @@ def _fixed_points(run: Run, period: str) -> dict[str, Any]:
         "slow": slow,
         "time_constant": max((each for each in constants if np.isfinite(each)), default=None),
     }
+
+
+def _counted(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what was kept of a network's fixed points; raise where it is not whole."""
+    constant = found["time_constant"]
+    whole = all(isinstance(found[name], int) and found[name] >= 0 for name in ("stable", "unstable", "slow"))
+    if not whole or len(found) != 4 or not (constant is None or math.isfinite(constant)):
+        raise ValueError("it is not whole")
+    return found
 
 
 def _different(inputs: Sequence[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:

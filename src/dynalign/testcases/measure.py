@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -41,6 +42,26 @@ class Measured:
     pairs: int
     seconds: float
     warnings: list[str]
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Measured:
+        """Return what was kept as plain data.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If that is not whole: a number is none, or pairs are missing.
+        """
+        found = cls(**plain)
+        for row in found.rows:
+            value = row["dissimilarity"]
+            if set(row) != {*Comparison._fields, "dissimilarity", "reason"} or (value is None) == (not row["reason"]):
+                raise ValueError("a row is not whole")
+            if value is not None and not math.isfinite(value):
+                raise ValueError("a number is none")
+        if len({(row["first"], row["second"]) for row in found.rows}) != found.pairs or not found.rows:
+            raise ValueError("pairs are missing")
+        return found
 
     @property
     def complete(self) -> bool:

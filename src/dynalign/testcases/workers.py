@@ -16,7 +16,7 @@ from pebble import ProcessExpired
 
 from dynalign.metrics import Metric
 from dynalign.processes import cores, how_it_died, started
-from dynalign.store import read_json, write_json
+from dynalign.store import read_result, write_result
 from dynalign.testcases.base import Material
 from dynalign.testcases.measure import Measured, measure_material
 
@@ -66,8 +66,8 @@ def workers() -> Workers:
 
 def stored_cells(paths: Mapping[Name, Path]) -> dict[Name, Measured]:
     """Return what was measured before, of the cells whose files these are."""
-    known = {cell: read_json(path) for cell, path in paths.items()}
-    return {cell: Measured(**each) for cell, each in known.items() if each is not None}
+    known = {cell: read_result(path, Measured.of) for cell, path in paths.items()}
+    return {cell: each for cell, each in known.items() if each is not None}
 
 
 def measure_cells(
@@ -77,7 +77,7 @@ def measure_cells(
     names = list(cells)
     for index, result in workers().measure(list(cells.values()), limit=limit) if cells else ():
         if isinstance(result, Measured) and result.complete:
-            write_json(paths[names[index]], asdict(result))
+            write_result(paths[names[index]], asdict(result))
         yield names[index], result
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ class DissimilarityCallback(CheckpointCallback):
     name : str, optional
     batch_first : bool, optional
         Whether the states have trials as first axis, or time; needed only where the named submodule does not tell.
+    about : str
+        What else decides the states, where a function returns them: a training that is resumed goes on with the records
+        of the same ``about`` only.
 
     Raises
     ------
@@ -75,9 +79,11 @@ class DissimilarityCallback(CheckpointCallback):
         every_n_epochs: int = 1,
         name: str | None = None,
         batch_first: bool | None = None,
+        about: str = "",
     ) -> None:
         super().__init__(every_n_epochs)
         self.inputs, self.states, self.name, self.batch_first = inputs, states, name, batch_first
+        self.about = about
         if control is None and isinstance(inputs, torch.Tensor) and inputs.ndim == 3:
             control = inputs
         if control is not None:
@@ -102,12 +108,18 @@ class DissimilarityCallback(CheckpointCallback):
     def state_key(self) -> str:
         """What Lightning's checkpoints call this callback: its name, and what makes its records.
 
-        So no training is resumed with the reference of another layer or probe.
+        So no training is resumed with the reference of another layer, probe or reduction.
         """
         states = self.states if isinstance(self.states, str) else getattr(self.states, "__qualname__", "function")
         keys = [metric.key for metric in self.tracker.metrics]
+        see = self.tracker
         return self._generate_state_key(
-            name=self.name, states=states, reference=self.tracker.reference, metrics=keys, data=self._data
+            name=self.name,
+            states=states,
+            reference=see.reference,
+            metrics=keys,
+            data=self._data,
+            seen=[see.components, see.basis, see.floor_splits, self.every_n_epochs, self.batch_first, self.about],
         )
 
     def begin(self) -> None:
@@ -149,18 +161,16 @@ class DissimilarityCallback(CheckpointCallback):
             self.tracker.add_failure(epoch, f"the states could not be recorded: {error}", step=step)
         else:
             self.tracker.add(epoch, states, step=step)
-        names = self._log_names()
-        values: dict[str, float] = {}
-        for record in self.tracker.records[before:]:
-            values[names[record.metric]] = record.dissimilarity
-            if record.floor is not None:
-                values[f"{names[record.metric]}/floor"] = record.floor
+        values = self._values(self.tracker.records[before:])
         for name, value in values.items():
             trainer.callback_metrics[name] = torch.tensor(value)
-        numbers = {name: value for name, value in values.items() if value == value}
-        if numbers:
-            for logger in trainer.loggers:
-                logger.log_metrics({**numbers, "epoch": epoch}, step=step)
+        _log(trainer, values, epoch, step)
+
+    def retell(self, trainer: pl.Trainer) -> None:
+        """Log the records of this phase so far."""
+        mine = [record for record in self.tracker.records if record.epoch > self.first_epoch or not self.first_epoch]
+        for (epoch, step), records in itertools.groupby(mine, key=lambda record: (int(record.epoch), record.step)):
+            _log(trainer, self._values(records), epoch, step)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
@@ -169,6 +179,15 @@ class DissimilarityCallback(CheckpointCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.tracker.load_state_dict(state_dict)
+
+    def _values(self, records: Iterable[Record]) -> dict[str, float]:
+        names = self._log_names()
+        values: dict[str, float] = {}
+        for record in records:
+            values[names[record.metric]] = record.dissimilarity
+            if record.floor is not None:
+                values[f"{names[record.metric]}/floor"] = record.floor
+        return values
 
     def _log_names(self) -> dict[str, str]:
         prefix = "dissimilarity" if self.name is None else f"dissimilarity/{self.name}"
@@ -181,6 +200,13 @@ class DissimilarityCallback(CheckpointCallback):
                 return record_states(module, self.states, probe, batch_first=self.batch_first)
             states = as_array(self.states(module, probe, epoch))
             return states.swapaxes(0, 1) if self.batch_first is False else states
+
+
+def _log(trainer: pl.Trainer, values: Mapping[str, float], epoch: int, step: int | None) -> None:
+    numbers = {name: value for name, value in values.items() if value == value}
+    if numbers:
+        for logger in trainer.loggers:
+            logger.log_metrics({**numbers, "epoch": epoch}, step=step)
 
 
 def _arrays(reference: str | States | Driven) -> list[States]:

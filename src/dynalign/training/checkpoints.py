@@ -13,7 +13,8 @@ import pytorch_lightning as pl
 import torch
 
 from dynalign.errors import DynalignError
-from dynalign.store import weights_file, write_atomically
+from dynalign.soundness import digest
+from dynalign.store import weights_file, write_tensors
 from dynalign.training.module import TaskModule
 from dynalign.training.observing import observing
 
@@ -45,6 +46,9 @@ class CheckpointCallback(pl.Callback):
 
     def begin(self) -> None:
         """Forget an earlier training; resuming one loads its state after this."""
+
+    def retell(self, trainer: pl.Trainer) -> None:
+        """Log what was logged of this fit before it was resumed, for loggers that begin anew."""
 
     def end(self) -> None:
         """Do what needs the last checkpoint."""
@@ -153,8 +157,16 @@ class History(CheckpointCallback):
         # Of an epoch that was broken off Lightning knows no mean.
         train_loss = known["train_loss"].item() if epoch > 0 and "train_loss" in known else math.nan
         self.rows.append(history_row(epoch, step, self.phase, train_loss, values))
+        self._log(trainer, self.rows[-1])
+
+    def retell(self, trainer: pl.Trainer) -> None:
+        """Log the rows so far."""
+        for row in self.rows:
+            self._log(trainer, row)
+
+    def _log(self, trainer: pl.Trainer, row: dict[str, Any]) -> None:
         for logger in trainer.loggers:
-            logger.log_metrics(loggable(self.rows[-1]), step=step)
+            logger.log_metrics(loggable(row), step=row["step"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far."""
@@ -184,7 +196,7 @@ def is_checkpoint(epoch: int, every_n_epochs: int, most_epochs: int | None) -> b
 def save_weights(folder: Path, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
     """Save the weights of a checkpoint of a run; the file is there whole or not at all."""
     state = {name: tensor.detach().cpu() for name, tensor in weights.items()}
-    write_atomically(weights_file(folder, epoch), lambda path: torch.save(state, path))
+    write_tensors(weights_file(folder, epoch), state)
 
 
 def loggable(row: dict[str, Any]) -> dict[str, float]:
@@ -194,13 +206,26 @@ def loggable(row: dict[str, Any]) -> dict[str, float]:
 
 
 class WeightsHistory(CheckpointCallback):
-    """Saves the model's weights at every checkpoint of a run; a file is there whole or not at all."""
+    """Saves the model's weights at every checkpoint of a run; a file is there whole or not at all.
+
+    What it has saved it knows by checksum, so that a resumed training can tell whether it is still there.
+    """
 
     def __init__(self, folder: Path, every_n_epochs: int = 1) -> None:
         super().__init__(every_n_epochs)
         self.folder = folder
+        self.saved: dict[int, str] = {}
 
     def at_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, step: int) -> None:  # noqa: ARG002
         """Save the weights."""
         assert isinstance(module, TaskModule)
         save_weights(self.folder, epoch, module.model.state_dict())
+        self.saved[epoch] = digest(weights_file(self.folder, epoch))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the checksums so far."""
+        return {"saved": self.saved}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.saved = dict(state_dict["saved"])

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from dynalign.networks import Network
@@ -22,6 +21,7 @@ from dynalign.training.checkpoints import CheckpointCallback, History, WeightsHi
 from dynalign.training.curriculum import Phase
 from dynalign.training.data import TaskData
 from dynalign.training.module import TaskModule
+from dynalign.training.resuming import Resumable, WholeFiles, checkpoint_in, with_states
 from dynalign.training.settings import Training
 from dynalign.training.stopping import PhaseEnd
 
@@ -92,7 +92,7 @@ def fit(
     module, data, end = made_for(network, stage, training, seed)
     if phase.rules:
         others = [callback for callback in callbacks if not isinstance(callback, CheckpointCallback)]
-        _train(module, data, training, folder / _RESUMING, [end, *others, *watching], loggers)
+        _train(module, data, training, network.key, folder, [end, *others, *watching], loggers)
     else:
         _look(module, data, watching, loggers)
     discard(folder / _RESUMING)
@@ -158,36 +158,45 @@ def replay(
         callback.setup(trainer, module, "fit")
     for row in run.history.to_dict("records"):
         epoch, step = int(row["epoch"]), int(row["step"])
-        network.model.load_state_dict(run.weights(epoch))
+        run.restore(network.model, epoch)
         for logger in loggers:
             logger.log_metrics(loggable({str(name): value for name, value in row.items()}), step=step)
         for callback in callbacks:
             callback.at_checkpoint(trainer, module, epoch, step)
 
 
-class _Resumable(ModelCheckpoint):
-    """Keeps what resuming needs, unless training stops here: resumed from there it would not know, and go on."""
+class _Retelling(pl.Callback):
+    """Logs what a training that is resumed had logged before, since loggers begin anew with every command."""
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.should_stop:
-            super().on_train_epoch_end(trainer, pl_module)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Log it, when the state of all callbacks has been loaded."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, CheckpointCallback):
+                callback.retell(trainer)
 
 
 def _train(
     module: TaskModule,
     data: TaskData,
     training: Training,
+    run: str,
     folder: Path,
     callbacks: list[pl.Callback],
     loggers: Sequence[Logger],
 ) -> None:
-    resumable = _Resumable(
-        folder, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
-    )
+    kept = folder / _RESUMING
+    if kept.is_symlink() or not kept.is_dir():
+        discard(kept)
+    found = checkpoint_in(kept, run, module, folder)
+    if found is None:
+        discard(folder / "weights")  # of a training that cannot go on
+    else:
+        callbacks = [_Retelling(), *with_states(callbacks, found[1])]
     with _quiet():
         trainer = pl.Trainer(
             max_epochs=training.most_epochs,
-            callbacks=[*callbacks, resumable],
+            callbacks=[*callbacks, Resumable(kept, run)],
+            plugins=[WholeFiles()],
             logger=list(loggers),
             gradient_clip_val=training.gradient_clip,
             reload_dataloaders_every_n_epochs=1,
@@ -198,9 +207,8 @@ def _train(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        last = folder / "last.ckpt"
         with _interruptible(trainer):
-            trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
+            trainer.fit(module, data, ckpt_path=None if found is None else found[0], weights_only=True)
 
 
 @contextmanager

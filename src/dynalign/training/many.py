@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from dynalign.metrics.pairwise import reason_of
-from dynalign.processes import cores, one_thread
+from dynalign.processes import cores, start_worker
 from dynalign.store import RunStore
 from dynalign.training.runs import RunSpec
 
@@ -106,7 +106,7 @@ def _side_by_side(
     pool = ProcessPoolExecutor(
         min(len(jobs), workers),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=one_thread,
+        initializer=start_worker,
     )
     lost: list[RunSpec] = []
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -13,6 +14,7 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
+from dynalign.errors import DynalignError
 from dynalign.models import SequenceModel
 from dynalign.networks import VALIDATION, run_under
 from dynalign.perturbations import Perturbation
@@ -97,6 +99,20 @@ def right_answers(logits: Tensor, batch: Batch) -> Tensor:
     return (error.abs() < batch.tolerance).all(dim=-1)
 
 
+def check_loss(loss: float, epoch: int, learning_rate: float) -> None:
+    """Refuse a mean loss of an epoch, counted from 0 within its phase, that is no number.
+
+    Raises
+    ------
+    DynalignError
+    """
+    if not math.isfinite(loss):
+        raise DynalignError(
+            f"Training diverged: the loss of epoch {epoch + 1} of its phase is {loss:g}; a smaller learning rate than "
+            f"{learning_rate:g} may keep it finite."
+        )
+
+
 class TaskModule(pl.LightningModule):
     """Cross-entropy with the right action, or mean squared error; accuracy where the answer is due.
 
@@ -160,6 +176,10 @@ class TaskModule(pl.LightningModule):
         if self.weight_decay:
             loss = loss + self.weight_decay * penalty(p for p in self.parameters() if p.requires_grad and p.ndim > 1)
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Refuse to go on with a network that has diverged."""
+        check_loss(self.trainer.callback_metrics["train_loss"].item(), self.current_epoch, self.learning_rate)
 
     def validation_step(self, batch: Batch) -> None:
         """Score the validation set of one rule; Lightning takes the mean of what several rules have."""

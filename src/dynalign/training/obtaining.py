@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
 from dynalign.errors import DynalignError
-from dynalign.store import Run, RunStore, discard, write_atomically, write_json
+from dynalign.store import Run, RunStore, discard, last_weights, write_atomically, write_json
 from dynalign.training.callbacks import DissimilarityCallback
 from dynalign.training.checkpoints import CheckpointCallback
 from dynalign.training.curriculum import UNTRAINED
@@ -74,14 +74,15 @@ def obtain(
 
 def start_from(before: Run, spec: RunSpec) -> None:
     """Give a network the weights with which an earlier run ended."""
-    spec.network.model.load_state_dict(before.weights(before.epochs[-1]))
+    before.restore(spec.network.model, before.epochs[-1])
 
 
 def write_run(folder: Path, spec: RunSpec, before: Run | None, history: pd.DataFrame, seconds: float) -> None:
     """Write what a finished run has beside its weights."""
     write_atomically(folder / "history.csv", lambda path: history.to_csv(path, index=False))
     write_json(folder / "config.json", dict(spec.config))
-    write_json(folder / "run.json", {"seconds": seconds, "before": None if before is None else before.key})
+    began = {} if before is None else {"began": last_weights(before.folder)}
+    write_json(folder / "run.json", {"seconds": seconds, "before": None if before is None else before.key, **began})
 
 
 def stage_of(spec: RunSpec, before: Run | None) -> Stage:

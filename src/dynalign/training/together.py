@@ -28,7 +28,7 @@ from dynalign.training.allocator import keep_freed_memory
 from dynalign.training.checkpoints import history_row, is_checkpoint, mean_scores, save_weights
 from dynalign.training.data import Batch
 from dynalign.training.fitting import can_resume, keep_weights_of, made_for
-from dynalign.training.module import penalty, step_losses, step_weights
+from dynalign.training.module import check_loss, penalty, step_losses, step_weights
 from dynalign.training.obtaining import stage_of, start_from, write_run
 from dynalign.training.runs import RunSpec
 
@@ -178,6 +178,8 @@ class _Stack:
             member.seconds += (time.perf_counter() - start) / len(self.members)
             start = time.perf_counter()
             try:
+                if epochs > 0:
+                    check_loss(train_loss, epochs - 1, member.module.learning_rate)
                 over = epochs > 0 and (member.is_over(scores, epochs) or epochs == most)
                 due = over or is_checkpoint(epochs, self.training.checkpoint_every, most)
                 if due and (epochs > 0 or member.stage.epoch == 0):

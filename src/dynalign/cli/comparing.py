@@ -1,0 +1,106 @@
+"""From the config of `compare.py` to recordings, what was measured of them, and a page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dynalign.cli.build import build
+from dynalign.cli.entry import Command
+from dynalign.cli.job import build_metrics, check_top
+from dynalign.cli.meta import meta
+from dynalign.cli.save import save_all
+from dynalign.cli.schema import completed, config_files
+from dynalign.cli.terminal import console
+from dynalign.comparison import Comparison, compare
+from dynalign.data import Recordings
+from dynalign.report import comparison_figures, print_comparison, write_comparison
+from dynalign.representations import check_components
+from dynalign.results import Result, Sweep
+from dynalign.tables import write_table
+
+_TABLES = ("dissimilarities", "recordings", "fits")
+
+
+def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
+    """Read the recordings, compare them, and write down what came out."""
+    check_top(config)
+    plain = completed(config, config_files(settings.runtime.choices, config))
+    data: Recordings = build("data", plain["data"])
+    metrics = build_metrics(plain.get("metric") or {})
+    check_components(metrics, data.components)
+    effort = build("effort", plain["effort"])
+    recordings = data.read(Path(settings.runtime.cwd))
+    with _Bar() as bar:
+        found = compare(recordings, metrics, align=plain["align"], effort=effort, progress=bar.report)
+    _write(found, result.folder)
+    return replace(
+        result,
+        status="compared",
+        metrics={label: asdict(each) for label, each in found.metrics.items()},
+        details={"notes": list(found.notes)},
+        table="dissimilarities.parquet",
+    )
+
+
+def summarise(sweep: Sweep, out: Console) -> list[str]:
+    """Draw and print every comparison; return what went wrong."""
+    problems = [f"{' '.join(result.overrides)}: {result.reason}" for result in sweep.lost]
+    for result in sweep.finished:
+        if len(sweep.results) > 1:
+            out.print(f"[bold]{escape(' '.join(result.overrides))}[/]", soft_wrap=True)
+        problems += _show(result, sweep, out)
+    return problems
+
+
+def _write(found: Comparison, folder: Path) -> None:
+    for name, table in zip(_TABLES, (found.table(), found.recording_table(), found.fit_table()), strict=True):
+        write_table(table, folder, name)
+
+
+def _show(result: Result, sweep: Sweep, out: Console) -> list[str]:
+    table, recordings, fits = (pd.read_parquet(result.folder / f"{name}.parquet") for name in _TABLES)
+    metrics = {label: each for label, each in sweep.metrics.items() if label in result.metrics}
+    shown: dict[str, Any] = {
+        "table": table, "recordings": recordings, "fits": fits, "notes": result.details["notes"], "metrics": metrics,
+    }  # fmt: skip
+    _, problems = save_all(comparison_figures(table, fits, metrics), result.folder)
+    page = write_comparison(
+        result.folder / "report.html", meta=meta(), configs={"this comparison": result.config}, **shown
+    )
+    paths = {"table": result.folder / "dissimilarities.csv", "report": page.path}
+    print_comparison(out, paths=paths, **shown)
+    return [*problems, *(problem for problem in page.problems if problem not in problems)]
+
+
+class _Bar:
+    """A bar for what is being measured; nothing where there is no terminal."""
+
+    def __init__(self) -> None:
+        out = console()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Show that so many are done of what is being measured."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done)
+
+
+COMMAND = Command("compare", run_job, summarise)
