@@ -49,10 +49,10 @@ def waited(child: int, limit: float | None) -> int:
 if __name__ == "__main__":
     import pytorch_lightning  # noqa: F401
 
-    import dynalign.cli.comparing
-    import dynalign.cli.study
-    import dynalign.cli.testcase
-    import dynalign.cli.train  # noqa: F401
+    import dynalign.cli.compare_job
+    import dynalign.cli.study_job
+    import dynalign.cli.testcase_job
+    import dynalign.cli.train_job  # noqa: F401
 
     sys.argv = copied()
     sys.path[0] = str(Path(sys.argv[0]).parent)

@@ -37,7 +37,7 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     ("word", "hint"),
     [
         ("trian", "did you mean train?"),
-        ("xyz", "there is clean-store, compare, dashboard, figures, pairs, study, testcase, train."),
+        ("xyz", "there is clean-store, compare, dashboard, figures, pairs, runs, study, testcase, train."),
     ],
 )
 def test_a_misspelt_command_gets_one_sentence(

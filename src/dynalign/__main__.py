@@ -14,6 +14,7 @@ _COMMANDS = {
     "study": "compare groups of networks, and judge published claims",
     "compare": "compare recordings, in files of many formats",
     "pairs": "compare the networks of a sweep, or some of its pairs",
+    "runs": "list, show, open and delete the networks in a store",
     "clean-store": "show what a store holds, ask, and delete it",
     "figures": "write every figure of a folder of results for papers, as SVG and PDF",
     "dashboard": "make a Weights & Biases workspace of what was logged",

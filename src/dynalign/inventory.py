@@ -9,9 +9,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
+from filelock import FileLock, Timeout
+
 from dynalign.identity import KEY_LENGTH
 from dynalign.measurements import ASIDE
-from dynalign.store import read_json
+from dynalign.store import discard, read_json
 
 Kind = Literal["runs", "begun", "measurements", "damaged"]
 KINDS: Mapping[Kind, str] = {
@@ -65,6 +67,23 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
         return 0
+
+
+def delete(each: Kept) -> bool:
+    """Delete something and return whether it is gone; what a process is at work on stays."""
+    if each.kind not in ("runs", "begun"):
+        discard(each.path) if each.path.is_dir() else each.path.unlink(missing_ok=True)
+        return not each.path.exists()
+    lock = each.path.with_name(f"{each.path.name.partition('.')[0]}.lock")
+    try:
+        with FileLock(lock, timeout=0):
+            discard(each.path) if each.path.is_dir() else None
+    except (OSError, Timeout):
+        return False
+    gone = each.path.suffix == ".lock" or not each.path.exists()
+    if gone:
+        lock.unlink(missing_ok=True)
+    return gone
 
 
 class Past(NamedTuple):

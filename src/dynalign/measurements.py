@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from dynalign.errors import DamagedError, DynalignError
+from dynalign.errors import DamagedError, DamagedWarning, DynalignError
 
 Numbers = dict[str, tuple[float, float]]
 """(dissimilarity, seconds) by key, a text of 16 hexadecimal digits."""
@@ -118,7 +118,7 @@ def _read_or_set_aside(path: Path) -> Numbers:
     except FileNotFoundError:
         raise
     except (DamagedError, OSError) as error:
-        warnings.warn(_set_aside(path, error), stacklevel=2)
+        warnings.warn(_set_aside(path, error), DamagedWarning, stacklevel=2)
         return {}
 
 

@@ -11,9 +11,6 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
-import scipy.linalg  # noqa: F401  # one_thread limits what is loaded by then
-import torch
-
 from dynalign.errors import DynalignError
 
 if TYPE_CHECKING:
@@ -79,6 +76,8 @@ def one_thread() -> None:
 
 def use_threads(count: int) -> None:
     """Compute on so many threads from now on: sums are split by it, so that numbers depend on it in their last bits."""
+    import scipy.linalg  # noqa: F401  # limits reach what is loaded by then
+    import torch
     from threadpoolctl import threadpool_limits  # as above
 
     torch.set_num_threads(count)
@@ -88,6 +87,8 @@ def use_threads(count: int) -> None:
 @contextlib.contextmanager
 def on_one_thread() -> Iterator[None]:
     """Let this process compute on one thread for a while, so that its numbers are those of such a process."""
+    import scipy.linalg  # noqa: F401  # limits reach what is loaded by then
+    import torch
     from threadpoolctl import threadpool_limits  # as above
 
     before = torch.get_num_threads()

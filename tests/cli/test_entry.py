@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dynalign.cli import entry, train
+from dynalign.cli import entry, train_job
 from dynalign.cli.entry import Command
 from dynalign.cli.summary import summarise
 from dynalign.cli.sweep import SweepStart
@@ -42,5 +42,5 @@ def test_what_a_launcher_raises_is_one_sentence(
 
 
 def test_a_job_can_be_sent_to_another_process() -> None:
-    task = entry._Task(Command("train", train.run_job, summarise))
+    task = entry._Task(Command("train", train_job.run_job, summarise))
     assert pickle.loads(pickle.dumps(task)) == task

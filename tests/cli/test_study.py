@@ -11,7 +11,7 @@ import pytest
 from tests.cli.composed import build
 from tests.command import Ran, type_in
 
-from dynalign.cli import study
+from dynalign.cli import study_job as study
 from dynalign.errors import DynalignError
 from dynalign.studies import POOL, Member
 

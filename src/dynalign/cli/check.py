@@ -20,9 +20,10 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dynalign.cli.job import check_top
 from dynalign.cli.names import prefer_own
 from dynalign.cli.schema import TARGET, join
+from dynalign.cli.signatures import settings_of
+from dynalign.cli.top import check_top
 from dynalign.engines import engine_of
 from dynalign.errors import DynalignError, suggestion
 from dynalign.identity import locate, trust
@@ -56,6 +57,8 @@ class Typed:
         Of the primary one.
     path : list of str
         An override for the folders beside ``folder``.
+    asks : bool
+        Whether only something is to be told, such as what can be typed.
     """
 
     arguments: list[str]
@@ -64,6 +67,7 @@ class Typed:
     folder: Path = Path()
     name: str = ""
     path: Sequence[str] = ()
+    asks: bool = False
 
 
 def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -> Typed:
@@ -85,7 +89,7 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
     if len(modes) > 1:
         raise DynalignError(f"--{' and --'.join(modes)} exclude each other; type one of them.")
     if options.help or options.hydra_help or options.info or options.shell_completion:
-        return Typed([*flags, *words], None)  # Hydra wants flags first
+        return Typed([*flags, *words], None, asks=True)  # Hydra wants flags first
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise DynalignError(f"--config-dir={options.config_dir} is no folder.")
     base = Path(options.config_path) if options.config_path else conf
@@ -278,6 +282,9 @@ def _is_setting(key: str, config: DictConfig) -> bool:
     node = OmegaConf.select(config, parent) if parent else None
     if not isinstance(node, DictConfig) or TARGET not in node:
         return False
+    known = settings_of(str(node[TARGET]))  # read, since what it imports takes seconds
+    if known is not None:
+        return name in known
     try:
         return name in inspect.signature(locate(str(node[TARGET]))).parameters
     except (ImportError, TypeError, ValueError):

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
 from dynalign.cli import terminal
-from dynalign.inventory import KINDS, Kept, inventory
+from dynalign.cli.asking import confirmed, refuse
+from dynalign.inventory import KINDS, delete, inventory
 from dynalign.report import counted, size
-from dynalign.store import discard
 
 _LISTED = 8  # files of others that are named
 
@@ -43,7 +42,7 @@ def clean(store: Path, kinds: Sequence[str], console: Console, *, yes: bool) -> 
         Whether it is confirmed already.
     """
     if not store.is_dir():
-        return _refuse(f"There is no store {store}.")
+        return refuse(f"There is no store {store}.")
     kept, foreign = inventory(store)
     going = [each for each in kept if each.kind in kinds]
     if not going:
@@ -59,46 +58,11 @@ def clean(store: Path, kinds: Sequence[str], console: Console, *, yes: bool) -> 
         names = ", ".join(path.name for path in foreign[:_LISTED]) + (", ..." if len(foreign) > _LISTED else "")
         console.print(f"stays: {escape(names)}, which no run or measurement is kept in", soft_wrap=True)
     total = size(sum(each.bytes for each in going))
-    if not yes and not _confirmed(f"Delete {total} from {store}?"):
+    if not yes and not confirmed(f"Delete {total} from {store}?"):
         return 1
-    busy = [each for each in going if not _deleted(each)]
+    busy = [each for each in going if not delete(each)]
     gone = size(sum(each.bytes for each in going if each not in busy))
     console.print(f"{gone} deleted from {escape(str(store))}", soft_wrap=True)
     if busy:
-        return _refuse(f"{counted(len(busy), 'thing')} could not be deleted, such as {busy[0].path}; is a run at work?")
+        return refuse(f"{counted(len(busy), 'thing')} could not be deleted, such as {busy[0].path}; is a run at work?")
     return 0
-
-
-def _confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        _refuse("Nothing was deleted: there is nobody to ask; type --yes (make clean-store YES=1) if you mean it.")
-        return False
-    try:
-        said = input(f"{question} Type yes: ").strip().lower()
-    except (EOFError, KeyboardInterrupt):
-        said = ""
-    if said != "yes":
-        print("Nothing was deleted.")  # noqa: T201
-    return said == "yes"
-
-
-def _deleted(each: Kept) -> bool:
-    """Delete something; what a process is at work on stays."""
-    if each.kind not in ("runs", "begun"):
-        discard(each.path) if each.path.is_dir() else each.path.unlink(missing_ok=True)
-        return not each.path.exists()
-    lock = each.path.with_name(f"{each.path.name.partition('.')[0]}.lock")
-    try:
-        with FileLock(lock, timeout=0):
-            discard(each.path) if each.path.is_dir() else None
-    except (OSError, Timeout):
-        return False
-    gone = each.path.suffix == ".lock" or not each.path.exists()
-    if gone:
-        lock.unlink(missing_ok=True)
-    return gone
-
-
-def _refuse(sentence: str) -> int:
-    print(f"Error: {sentence}", file=sys.stderr)  # noqa: T201
-    return 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 
+from dynalign.cli.start import start
 from dynalign.errors import DynalignError
 
 _LISTS = ("axes", "ignore")
@@ -21,14 +21,7 @@ _OF_DATA = (*_LISTS, *_WORDS, *_NUMBERS)
 
 def main() -> None:
     """Run what was typed; exit with 0 if everything was compared."""
-    try:
-        sys.argv[1:] = rewritten(sys.argv[1:])
-    except DynalignError as error:
-        sys.exit(f"Error: {error}")
-    from dynalign.cli.comparing import COMMAND
-    from dynalign.cli.entry import run_command
-
-    run_command(COMMAND)
+    start("compare", rewritten)
 
 
 def rewritten(arguments: Sequence[str]) -> list[str]:

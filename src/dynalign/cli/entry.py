@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from dynalign.cli import CONF, terminal
-from dynalign.cli.check import Typed, check_command_line
-from dynalign.cli.job import threads_of
+from dynalign.cli.check import Typed
 from dynalign.cli.launching import stop_engines
 from dynalign.cli.logged import tell_places
 from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart
+from dynalign.cli.top import threads_of
 from dynalign.errors import DynalignError, in_words
 from dynalign.processes import use_threads
 from dynalign.redaction import redacted
@@ -58,12 +58,10 @@ class Command:
     tell: Callable[[Typed, Console], int] | None = None
 
 
-def run_command(command: Command) -> None:
-    """Run what was typed; exit with 0 if every job succeeded and its summary is whole."""
+def run_command(command: Command, typed: Typed) -> None:
+    """Run what was typed, and checked; exit with 0 if every job succeeded and its summary is whole."""
     os.environ.setdefault("WANDB_SILENT", "true")
-    sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies where its user is; it hides nothing of ours
     try:
-        typed = check_command_line(sys.argv[1:], CONF, command.name)
         if typed.dry and command.tell is not None:
             sys.exit(command.tell(typed, terminal.console()))
     except DynalignError as error:

@@ -1,75 +1,10 @@
-"""`dynalign pairs`: compare the networks of a sweep, all pairs or a part of them, which can be a job of a cluster."""
+"""`dynalign pairs`: the networks of a sweep against each other, or some of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import Progress
-
-from dynalign.cli import summary, terminal
-from dynalign.cli.entry import Command, run_command
-from dynalign.cli.progress import reporter
-from dynalign.cli.schema import check_value
-from dynalign.errors import DynalignError
-from dynalign.report import counted
-from dynalign.results import Result, Sweep
-from dynalign.studies import blocks_of_trained, measure_blocks
+from dynalign.cli.start import start
 
 
 def main() -> None:
     """Run what was typed; exit with 0 if every job succeeded."""
-    run_command(Command("pairs", run_job, summarise))
-
-
-def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
-    """Measure one part of the pairs of a sweep; what the store knows is not measured again.
-
-    Raises
-    ------
-    DynalignError
-        If there is no such sweep or part, or nothing in the sweep to compare.
-    """
-    folder = _folder(config, settings)
-    part, parts, workers = (_whole(config, name) for name in ("block", "blocks", "workers"))
-    if parts is None or parts < 1:
-        raise DynalignError(f"blocks={config.blocks} must be at least 1.")
-    if part is None or not 0 <= part < parts:
-        raise DynalignError(f"block={config.block} must be one of 0 to {parts - 1}, for blocks={parts}.")
-    if workers is not None and workers < 1:
-        raise DynalignError(f"workers={workers} must be at least 1, or null for as many as there are cores.")
-    sweep = Sweep.load(folder)
-    if not sweep.finished or any(each.command != "train" for each in sweep.finished):
-        raise DynalignError(f"sweep={folder} has no trained networks; give the folder of a sweep of train.py.")
-    networks = summary.trained(sweep, summary.open_runs(sweep))
-    mine = blocks_of_trained(networks)[part::parts]
-    console = terminal.console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        found = measure_blocks(mine, summary.store_of(sweep), workers=workers, progress=reporter(bar))
-    pairs = sum(map(len, found.values()))
-    failed = sum(bool(each.reason) for distances in found.values() for each in distances.values())
-    lacking = f", {failed:,} of them without a number" if failed else ""
-    console.print(f"block {part} of {parts}: {counted(pairs, 'dissimilarity').replace('ys', 'ies')}{lacking}")
-    return replace(result, status="measured", facts={"pairs": pairs}, details={"sweep": str(folder)})
-
-
-def summarise(sweep: Sweep, console: Console) -> list[str]:
-    """Write the table and report of the sweep whose pairs were measured."""
-    folders = {str(result.details["sweep"]) for result in sweep.finished}
-    return [
-        problem for folder in sorted(folders) for problem in summary.summarise(Sweep.load(folder), console, left=False)
-    ]
-
-
-def _folder(config: DictConfig, settings: Any) -> Path:
-    if not isinstance(config.sweep, str) or not config.sweep.strip():
-        raise DynalignError("sweep must be the folder of a sweep, such as sweep=multirun/2026-11-25_12-00-00-000000.")
-    return Path(settings.runtime.cwd) / config.sweep
-
-
-def _whole(config: DictConfig, name: str) -> int | None:
-    value: int | None = None if config[name] is None else check_value(name, config[name], int, "the command line")
-    return value
+    start("pairs")

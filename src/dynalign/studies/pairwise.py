@@ -100,9 +100,7 @@ def compare_trained(
         _rows(metric, members, _floors(metric, members, store), found, _way(place, metric))
         for place, (metric, members) in enumerate(comparable(networks))
     ]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run", *NUMBERS])
-    table["floor"] = table["floor"].astype(float)  # None, where there is no floor, would make objects of all
-    return table
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run", *NUMBERS])
 
 
 def _rows(
@@ -126,7 +124,8 @@ def _rows(
         "seconds": [distance.seconds for distance in distances],
         "reason": [distance.reason for distance in distances],
     }
-    return pd.DataFrame(columns)[["run", *NUMBERS]]
+    # None, where there is no floor, would make objects of all.
+    return pd.DataFrame(columns)[["run", *NUMBERS]].astype({"floor": float})
 
 
 def _way(place: int, metric: Metric) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def _part(
         {
             **row,
             "distance": spelt(row["dissimilarity"], row["low"], row["high"]),
+            "next": "none" if math.isinf(row["gap"]) else "" if math.isnan(row["gap"]) else f"+{number(row['gap'])}",
             "starts_at_best": "" if row["starts"] != row["starts"] else f"{row['at_best']:.0f} of {row['starts']:.0f}",
         }
         for row in mine.to_dict("records")

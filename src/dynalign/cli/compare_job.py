@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dynalign.cli.build import build
 from dynalign.cli.entry import Command
-from dynalign.cli.job import build_metrics, check_top
+from dynalign.cli.job import build_metrics
 from dynalign.cli.meta import meta
 from dynalign.cli.save import save_all
 from dynalign.cli.schema import completed, config_files
 from dynalign.cli.terminal import console
+from dynalign.cli.top import check_top
 from dynalign.comparison import Comparison, compare
 from dynalign.data import Recordings
 from dynalign.report import comparison_figures, print_comparison, write_comparison
