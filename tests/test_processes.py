@@ -29,11 +29,10 @@ if __name__ == "__main__":
 def test_workers_end_with_the_process_that_was_killed(tmp_path) -> None:
     script = tmp_path / "script.py"
     script.write_text(PROGRAM)
-    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    parent.kill()
-    parent.wait()
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
     limit = time.monotonic() + 10
     while any(is_running(pid) for pid in workers):
         assert time.monotonic() < limit

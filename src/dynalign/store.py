@@ -346,20 +346,22 @@ class RunStore:
         DynalignError
             If no run's key, or more than one, starts so, or if the run's files cannot be read.
         """
-        if len(prefix) == KEY_LENGTH and self.find(prefix) is not None:  # a whole key, of a store of thousands
-            return self._read(self.root / prefix)
-        finished = sorted(f for f in self.root.iterdir() if len(f.name) == KEY_LENGTH and f.is_dir())
-        found = [folder for folder in finished if prefix and folder.name.startswith(prefix)]
-        if len(found) != 1:
-            keys = ", ".join(folder.name for folder in finished[:8]) or "none"
-            count = "no finished run" if not found else f"{len(found)} finished runs"
-            raise DynalignError(
-                f"{prefix} fits {count} in {self.root}; there is {keys}{', ...' if len(finished) > 8 else ''}."
-            )
-        folder = self.find(found[0].name)
+        if _is_key(prefix) and (self.root / prefix).is_dir():  # a whole key, of a store of thousands
+            name = prefix
+        else:
+            finished = sorted(f.name for f in self.root.iterdir() if len(f.name) == KEY_LENGTH and f.is_dir())
+            found = [each for each in finished if prefix and each.startswith(prefix)]
+            if len(found) != 1:
+                keys = ", ".join(finished[:8]) or "none"
+                count = "no finished run" if not found else f"{len(found)} finished runs"
+                raise DynalignError(
+                    f"{prefix} fits {count} in {self.root}; there is {keys}{', ...' if len(finished) > 8 else ''}."
+                )
+            name = found[0]
+        folder = self.find(name)
         if folder is None:
             raise DamagedError(
-                f"The run {found[0].name} in {self.root} is damaged, or one that it goes on from is; the command that "
+                f"The run {name} in {self.root} is damaged, or one that it goes on from is; the command that "
                 "trained it trains it again."
             )
         return self._read(folder)

@@ -9,7 +9,8 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from dynalign.cli import CONF, job, testcase
+from dynalign.cli import CONF, job
+from dynalign.cli import testcase_job as testcase
 
 
 def build(command: str, make: Callable[[Any, Any], Any], store: Path, *overrides: str) -> Any:

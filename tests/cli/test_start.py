@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from dynalign.cli.signatures import settings_of
-from dynalign.cli.study import rewritten
 from dynalign.metrics import DSA, InputDSA
 from dynalign.training.settings import Training
 
@@ -68,8 +67,3 @@ def test_settings_are_read_from_the_source() -> None:
     assert {"hidden", "tau", "seed"} <= (settings_of("dynalign.models.LeakyRNN") or set())
     assert settings_of("torch.nn.Linear") is None
     assert settings_of("dynalign.metrics.NoSuch") is None
-
-
-def test_words_name_studies() -> None:
-    assert rewritten(["-m", "over_learning", "seeds=5"]) == ["-m", "seeds=5", "study=[over_learning]"]
-    assert rewritten(["seeds=5"]) == ["seeds=5"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from tests.cli.composed import build
 from tests.command import Ran, type_in
 
 from dynalign.cli import study_job as study
+from dynalign.cli.study import rewritten
 from dynalign.errors import DynalignError
 from dynalign.studies import POOL, Member
 
@@ -40,13 +40,8 @@ def job_of(store: Path, *overrides: str) -> study.Job:
         ([], []),
     ],
 )
-def test_words_without_an_equals_sign_name_studies(
-    typed: list[str], given: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["study.py", *typed])
-    monkeypatch.setattr(study, "run_command", lambda _: None)
-    study.main()
-    assert sys.argv[1:] == given
+def test_words_without_an_equals_sign_name_studies(typed: list[str], given: list[str]) -> None:
+    assert rewritten(typed) == given
 
 
 def test_a_scale_decides_which_networks_there_are(tmp_path: Path) -> None:
