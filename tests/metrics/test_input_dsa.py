@@ -22,14 +22,14 @@ AXIOMS = [
     InputDSA(n_delays=2, rank=6, fit="subspace", compare="joint", weight=0.2),
 ]
 FUZZED = [
-    (InputDSA(rank=2), 200),
+    (InputDSA(rank=2), 120),
     (InputDSA(rank=2, center=False), 50),
-    (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 200),
+    (InputDSA(n_delays=3, delay_interval=2, rank=3, whiten=True), 120),
     (InputDSA(n_delays=2, rank=0.9, ridge=0.1, distance="euclidean"), 120),
-    (InputDSA(rank=2, compare="input"), 200),
-    (InputDSA(rank=2, compare="joint", starts=96), 200),
+    (InputDSA(rank=2, compare="input"), 120),
+    (InputDSA(rank=2, compare="joint", starts=96), 120),
     (InputDSA(n_delays=2, rank=0.9, compare="joint", distance="euclidean", weight=0.9), 120),
-    (InputDSA(n_delays=2, rank=2, fit="subspace"), 200),
+    (InputDSA(n_delays=2, rank=2, fit="subspace"), 120),
 ]
 
 
