@@ -16,9 +16,12 @@ from dynalign.training import CheckpointCallback, Phase, Training
 
 
 class EpochProgress:
-    """Shows a bar on a terminal while a network trains, and leaves one line behind."""
+    """Shows a bar on a terminal while a network trains, and leaves one line behind.
 
-    def __init__(self, name: str, training: Training, phases: Sequence[Phase]) -> None:
+    ``place`` says which of a sweep's jobs it is, such as 2/4.
+    """
+
+    def __init__(self, name: str, training: Training, phases: Sequence[Phase], place: str = "") -> None:
         self._console, self._name = console(), name
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -31,7 +34,7 @@ class EpochProgress:
             disable=not self._console.is_terminal,
         )
         total = max(1, sum(training.epochs * training.batches(phase) for phase in phases))
-        self._task = self._progress.add_task(name, total=total, note="")
+        self._task = self._progress.add_task(f"{place} {name}".strip(), total=total, note="")
 
     def __enter__(self) -> EpochProgress:
         self._progress.start()

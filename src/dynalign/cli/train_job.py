@@ -17,6 +17,7 @@ from dynalign.cli.entry import Command, group_folder, sweeping
 from dynalign.cli.job import Job, build_job, build_loggers
 from dynalign.cli.logged import note_places
 from dynalign.cli.summary import summarise
+from dynalign.cli.sweep import SweepStart
 from dynalign.errors import DynalignError
 from dynalign.identity import key_of
 from dynalign.loggers import LoggedRuns, RunInfo
@@ -57,7 +58,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     note_places(result.folder, result.name, logged.places)
     try:
         callback = _callback(job) if job.watched else None
-        with EpochProgress(result.name, job.spec.training, job.spec.phases) as bar:
+        with EpochProgress(result.name, job.spec.training, job.spec.phases, _place(result)) as bar:
             run, status = training.obtain(
                 job.spec,
                 job.store,
@@ -98,6 +99,12 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     return replace(
         result, status=status, facts=facts, table="dissimilarities.parquet", value=_value(job, facts, numbers)
     )
+
+
+def _place(result: Result) -> str:
+    """Return which of the jobs of this process's sweep it is, where their number is known beforehand."""
+    jobs = len(SweepStart.expected or ())
+    return f"{result.number + 1}/{jobs}" if jobs > 1 else ""
 
 
 def _info(job: Job, result: Result, settings: Any) -> RunInfo:
