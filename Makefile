@@ -40,7 +40,7 @@ figures: $(READY) ## every figure of the newest results as SVG and PDF, for pape
 	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))
 
 docs: $(READY_DOCS) ## the documentation as a site that opens without a network: site/index.html; runs its notebooks
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "wrote site/index.html"
 
 test: $(READY_TEST) ## run style checks, type checks and all tests
