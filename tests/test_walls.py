@@ -21,7 +21,7 @@ FLOORS = {
     "attractors": 1,
     "statistics": 1,
     "processes": 1,
-    "measurements": 1,
+    "measurements": 2,
     "engines": 2,
     "metrics": 2,
     "inference": 2,

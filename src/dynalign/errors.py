@@ -59,3 +59,8 @@ def suggestion(word: object, known: Iterable[str], listed: Iterable[str] | None 
     near = nearest(word, names)
     shown = sorted(names if listed is None else listed)
     return f"did you mean {near}?" if near else f"there is {', '.join(shown)}."
+
+
+def first_line(error: object) -> str:
+    """Return what an error says, or its kind where it says nothing, as a part of a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

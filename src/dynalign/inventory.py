@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from filelock import FileLock, Timeout
 
 from dynalign.identity import KEY_LENGTH
-from dynalign.measurements import ASIDE
+from dynalign.soundness import ASIDE
 from dynalign.store import discard, read_json
 
 Kind = Literal["runs", "begun", "measurements", "damaged"]

@@ -22,13 +22,12 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from dynalign.errors import DamagedError, DamagedWarning, DynalignError
+from dynalign.soundness import ASIDE, put_aside
 
 Numbers = dict[str, tuple[float, float]]
 """(dissimilarity, seconds) by key, a text of 16 hexadecimal digits."""
 Write = Callable[[Path, Callable[[Path], Any]], None]
 """Lets a function make a file, whole or not at all; ``dynalign.store.write_atomically``."""
-ASIDE = ".damaged"
-"""What the name of a file that could not be believed ends with, once it is set aside."""
 
 _SUFFIX, _OLD = ".npz", ".jsonl"
 _KEY = np.dtype(">u8")  # so that its bytes are its digits
@@ -163,10 +162,5 @@ def _read_lines(path: Path) -> Numbers:
 
 def _set_aside(path: Path, why: Exception) -> str:
     """Take a file out of the way, where a person may look at it; return what to say."""
-    try:
-        path.replace(path.with_name(path.name + ASIDE))
-    except OSError:
-        kept = "it could not be set aside"
-    else:
-        kept = f"it was set aside, with {ASIDE} behind its name"
+    kept = f"it was set aside, with {ASIDE} behind its name" if put_aside(path) else "it could not be set aside"
     return f"The measurements in {path} are damaged: {why}; {kept}, and they are measured again."

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 MANIFEST = "manifest.json"
-_ASIDE = ".damaged"
+ASIDE = ".damaged"
+"""What the name of a file that could not be believed ends with, once it is put aside; a number may follow."""
 _CHUNK = 1 << 20
 
 
@@ -110,7 +111,7 @@ def put_aside(path: Path) -> Path | None:
     None where there is nothing (any more), or where it cannot be renamed.
     """
     for number in range(1000):
-        aside = path.with_name(f"{path.name}{_ASIDE}{f'-{number}' if number else ''}")
+        aside = path.with_name(f"{path.name}{ASIDE}{f'-{number}' if number else ''}")
         if os.path.lexists(aside):
             continue
         try:
@@ -119,3 +120,8 @@ def put_aside(path: Path) -> Path | None:
             return None
         return aside
     return None
+
+
+def where_now(aside: Path | None) -> str:
+    """Say what became of something that was damaged, given what ``put_aside`` returned."""
+    return f"it was put aside as {aside.name}" if aside is not None else "it could not be put aside"

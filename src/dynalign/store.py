@@ -28,10 +28,10 @@ import pandas as pd
 import torch
 from filelock import FileLock
 
-from dynalign.errors import DamagedError, DamagedWarning, DynalignError
+from dynalign.errors import DamagedError, DamagedWarning, DynalignError, first_line
 from dynalign.identity import KEY_LENGTH, key_of
 from dynalign.measurements import Numbers, read_group, write_segment
-from dynalign.soundness import MANIFEST, digest, fault_of, manifest_of, put_aside, sealed, unsealed
+from dynalign.soundness import MANIFEST, digest, fault_of, manifest_of, put_aside, sealed, unsealed, where_now
 
 Weights = dict[str, torch.Tensor]
 T = TypeVar("T")
@@ -241,7 +241,7 @@ def read_weights(path: Path) -> Weights:
             raise ValueError("it is a link")
         weights = load_tensors(path)
     except Exception as error:  # torch raises whatever it happens upon
-        raise DamagedError(_short(error)) from error
+        raise DamagedError(first_line(error)) from error
     if not isinstance(weights, dict) or not all(isinstance(each, torch.Tensor) for each in weights.values()):
         raise DamagedError("it holds something other than tensors")
     return {str(name): tensor for name, tensor in weights.items()}
@@ -332,7 +332,7 @@ class RunStore:
                 for path in expected:
                     read_weights(path)
         except (DynalignError, OSError) as error:
-            return _short(error)
+            return first_line(error)
         return ""
 
     def _lock(self, key: str) -> FileLock:
@@ -454,7 +454,7 @@ def _facts(folder: Path) -> tuple[dict[str, Any], float, pd.DataFrame, str | Non
         if numbers:
             history["accuracy"].astype(float)
     except (OSError, ValueError, TypeError) as error:
-        raise DamagedError(f"its history.csv cannot be read ({_short(error)})") from error
+        raise DamagedError(f"its history.csv cannot be read ({first_line(error)})") from error
     if not numbers:
         raise DamagedError("its history.csv has no checkpoints")
     before = facts.get("before")
@@ -466,15 +466,12 @@ def _is_key(word: str) -> bool:
     return len(word) == KEY_LENGTH and word.isalnum()
 
 
-def _short(error: object) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
 def _tell_of(path: Path, fault: str, aside: Path | None) -> None:
     """Say that something is damaged, and where it is now."""
-    where = f"it was put aside as {aside.name}" if aside is not None else "it could not be put aside"
     warnings.warn(
-        f"The stored {path} is damaged ({fault}); {where}, and is computed again.", DamagedWarning, stacklevel=3
+        f"The stored {path} is damaged ({fault}); {where_now(aside)}, and is computed again.",
+        DamagedWarning,
+        stacklevel=3,
     )
 
 
@@ -483,7 +480,7 @@ def _damaged(folder: Path, why: object) -> DamagedError:
     aside = put_aside(folder)
     done = f"it was put aside as {aside.name}" if aside is not None else "put its folder aside"
     return DamagedError(
-        f"The stored {folder} is damaged ({_short(why)}); {done}, and the same command computes it again."
+        f"The stored {folder} is damaged ({first_line(why)}); {done}, and the same command computes it again."
     )
 
 

@@ -17,7 +17,6 @@ from rich.table import Table
 from dynalign.cli import terminal
 from dynalign.cli.asking import confirmed, refuse
 from dynalign.errors import DynalignError
-from dynalign.identity import spelt
 from dynalign.inventory import Kept, delete, inventory, size_of
 from dynalign.report import counted, duration, size
 from dynalign.store import Run, RunStore, read_json
@@ -162,7 +161,7 @@ def _row(each: Kept, config: Any, facts: Any, last: Any) -> dict[str, Any]:
         "key": each.path.name,
         "model": _class(config["model"]),
         "task": _class(config["task"]),
-        "learned": " → ".join(spelt(",".join(phase["rules"])).strip('"') for phase in config["phases"]) or "nothing",
+        "learned": " → ".join(",".join(phase["rules"]) for phase in config["phases"]) or "nothing",
         "noise": float(noise),
         "seed": int(config["seed"]),
         "epochs": int(last["epoch"]),

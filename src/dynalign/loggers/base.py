@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dynalign.errors import first_line
 from dynalign.redaction import redacted
 from dynalign.store import Run
 
@@ -176,5 +177,5 @@ class LoggedRuns:
 
 
 def _warn(name: str, error: Exception) -> None:
-    said = redacted((str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."))
+    said = redacted(first_line(error))
     warnings.warn(f"{name} cannot log this run ({said}); everything else goes on.", LoggerWarning, stacklevel=4)

@@ -18,7 +18,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, first_line
 from dynalign.loggers.base import LoggedRun, LoggerWarning, Place, RunInfo, RunLogger
 from dynalign.redaction import redacted
 from dynalign.store import Run
@@ -76,7 +76,7 @@ class WandbRuns(RunLogger):
         except Exception as error:
             if mode != "online":
                 raise
-            _stay_offline(f"W&B refuses this run ({_first_line(error)})")
+            _stay_offline(f"W&B refuses this run ({first_line(error)})")
             other = replace(info, id=f"{info.id}-offline")  # for W&B holds the first one to be in use
             return self._started(other, "offline")
 
@@ -218,7 +218,7 @@ def _answers(url: str) -> bool:
                 said[0] = ""
         except Exception as error:  # whatever a proxy, a name server or an address may lead to
             answered = hasattr(error, "code")  # though not a friendly answer
-            said[0] = "" if answered else _first_line(getattr(error, "reason", error))
+            said[0] = "" if answered else first_line(getattr(error, "reason", error))
 
     # A thread, for the time that a name server takes has no limit of its own.
     thread = threading.Thread(target=ask, daemon=True)
@@ -266,10 +266,6 @@ def _folder(info: RunInfo) -> str:
     )
     del os.environ["WANDB_DIR"]
     return str(info.shared or info.folder)
-
-
-def _first_line(error: object) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _settings() -> Any:

@@ -35,6 +35,16 @@ def learning_pairs(epochs: Sequence[int], reference: str | Run) -> list[tuple[An
     return [(epoch, "elsewhere") for epoch in epochs]
 
 
+def seen_over_learning(
+    run: Run, epochs: Sequence[int], reference: str | Run, representation: Representation, classes: Sequence[type] = ()
+) -> dict[Any, Seen]:
+    """Return what is seen of the checkpoints of a run, and of a reference that is another run, "elsewhere"."""
+    seen: dict[Any, Seen] = {epoch: Seen(run, epoch, representation, tuple(classes)) for epoch in epochs}
+    if isinstance(reference, Run):
+        seen["elsewhere"] = Seen(reference, reference.epochs[-1], representation, tuple(classes))
+    return seen
+
+
 def measure_over_learning(
     run: Run,
     metrics: Sequence[Metric],
@@ -66,9 +76,7 @@ def measure_over_learning(
         See ``Representation.of``.
     """
     epochs = checkpoints(run, every)
-    seen: dict[Any, Seen] = {epoch: Seen(run, epoch, representation, tuple(classes)) for epoch in epochs}
-    if isinstance(reference, Run):
-        seen["elsewhere"] = Seen(reference, reference.epochs[-1], representation, tuple(classes))
+    seen = seen_over_learning(run, epochs, reference, representation, classes)
     pairs = learning_pairs(epochs, reference)
     accuracy = dict(zip(run.epochs, run.history["accuracy"], strict=True))
     name = reference.key if isinstance(reference, Run) else reference

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dynalign.metrics import Metric
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
-from dynalign.studies.checkpoints import checkpoints, learning_pairs
+from dynalign.studies.checkpoints import checkpoints, learning_pairs, seen_over_learning
 from dynalign.studies.measuring import Seen, count_stored, measured_before
 from dynalign.studies.pairwise import Trained, comparable
 
@@ -69,9 +69,7 @@ def plan_learning(
 ) -> list[Planned]:
     """Return how many dissimilarities of a trained network's checkpoints to its reference there are, by metric."""
     epochs = checkpoints(run, every)
-    seen = {epoch: Seen(run, epoch, representation, tuple(classes)) for epoch in epochs}
-    if isinstance(reference, Run):
-        seen["elsewhere"] = Seen(reference, reference.epochs[-1], representation, tuple(classes))  # type: ignore[index]
+    seen = seen_over_learning(run, epochs, reference, representation, classes)
     pairs = learning_pairs(epochs, reference)
     return [Planned(metric, len(pairs), count_stored(metric, seen, pairs, store)) for metric in metrics]
 

@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from dynalign.errors import DamagedWarning
-from dynalign.soundness import digest, put_aside
+from dynalign.errors import DamagedWarning, first_line
+from dynalign.soundness import digest, put_aside, where_now
 from dynalign.store import load_tensors, weights_file, write_tensors
 from dynalign.training.checkpoints import WeightsHistory
 
@@ -89,10 +89,9 @@ def checkpoint_in(
         if not fault:
             return path, known
         aside = put_aside(path)
-        where = f"it was put aside as {aside.name}" if aside is not None else "it could not be put aside"
         warnings.warn(
-            f"The checkpoint {path} is damaged ({fault}); {where}, and training goes on from the one before, or begins "
-            "again.",
+            f"The checkpoint {path} is damaged ({fault}); {where_now(aside)}, and training goes on from the one "
+            "before, or begins again.",
             DamagedWarning,
             stacklevel=2,
         )
@@ -109,7 +108,7 @@ def _looked_at(path: Path, run: str, module: pl.LightningModule, weights: Path) 
             return "it is a link", nobody
         found = load_tensors(path)
     except Exception as error:  # torch raises whatever it happens upon
-        return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."), nobody
+        return first_line(error), nobody
     try:
         if found.get(_OWN, {"run": run})["run"] != run:
             return "it is that of another run", nobody
