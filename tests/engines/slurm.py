@@ -1,9 +1,9 @@
 """A SLURM of one node that is this machine: the commands that submitit calls, as far as it calls them.
 
-``install`` puts ``sbatch``, ``srun``, ``sacct``, ``scancel`` and ``scontrol`` into a folder for PATH. Every job array has
-a process that stands for the scheduler: it runs ``array_parallelism`` tasks at a time as processes of this machine,
-holds them to their time and memory, and writes their states into files, from which ``sacct`` answers. It ends when its
-array does. Ids, states, patterns of file names, environment variables and messages are those of SLURM.
+``install`` puts ``sbatch``, ``srun``, ``sacct``, ``scancel`` and ``scontrol`` into a folder for PATH. Every array has a
+process that stands for the scheduler: it runs so many jobs at a time as processes of this machine, holds them to their
+memory, and writes their states into files, from which ``sacct`` answers. It ends when its array does. Ids, states,
+patterns of file names, variables and messages are those of SLURM. Time is what a test says it is: see ``say_of``.
 """
 
 from __future__ import annotations
@@ -30,20 +30,16 @@ _GRACE = 0.3  # seconds between asking a process to end and ending it
 _LOOK = 0.02
 
 
-def install(folder: Path, *, minute: float = 60.0, accounting: bool = True) -> Path:
-    """Put the commands into a folder, and return it.
+def install(folder: Path, *, accounting: bool = True) -> Path:
+    """Put the commands into a folder ``bin`` of this one, and what they write into ``state``; return the former.
 
-    Parameters
-    ----------
-    minute : float
-        Seconds that a minute of a time limit has.
-    accounting : bool
-        Whether ``sacct`` has anything to tell.
+    ``accounting`` is whether ``sacct`` has anything to tell.
     """
     bin_, state = folder / "bin", folder / "state"
     bin_.mkdir(parents=True)
     (state / "tasks").mkdir(parents=True)
-    (state / "settings.json").write_text(json.dumps({"minute": minute, "accounting": accounting}))
+    if not accounting:
+        (state / "no accounting").touch()
     for name in COMMANDS:
         script = bin_ / name
         words = shlex.join([sys.executable, "-I", "-S", str(Path(__file__).resolve()), name, str(state)])
@@ -52,12 +48,15 @@ def install(folder: Path, *, minute: float = 60.0, accounting: bool = True) -> P
     return bin_
 
 
+def say_of(state: Path, job: str, what: str) -> None:
+    """Say of a job, by its SLURM_JOB_ID or its array and its place in it, that it is ``warned`` that its time is nearly
+    over, ``late``, ``cancelled``, or to ``requeue``.
+    """
+    (state / f"{what} {job}").touch()
+
+
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
-
-
-def _settings(state: Path) -> Any:
-    return json.loads((state / "settings.json").read_text())
 
 
 def _write(path: Path, what: Any) -> None:
@@ -114,7 +113,7 @@ def sbatch(state: Path, arguments: list[str]) -> None:
 class _Task:
     """A job, or a task of an array, that runs."""
 
-    def __init__(self, state: Path, name: str, options: dict[str, Any], minute: float) -> None:
+    def __init__(self, state: Path, name: str, options: dict[str, Any]) -> None:
         self.state, self.name = state, name
         self.file = state / "tasks" / f"{name}.json"
         number, _, place = name.partition("_")
@@ -135,12 +134,7 @@ class _Task:
         }
         if place:
             environment |= {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": place}
-        minutes = float(options.get("time", "60"))
-        self.limit = time.monotonic() + minutes * minute
-        warning = re.fullmatch(r"(\w+)@(\d+)", options["signal"])
-        assert warning is not None
-        self.warning = self.limit - int(warning.group(2)) / 60 * minute
-        self.signal = signal.Signals[f"SIG{warning.group(1)}"]
+        self.signal = signal.Signals[f"SIG{options['signal'].partition('@')[0]}"]
         size = re.fullmatch(r"(\d+)(GB|MB)", options.get("mem", "1000GB"))
         assert size is not None
         self.memory = int(size.group(1)) * {"GB": 2**30, "MB": 2**20}[size.group(2)]
@@ -154,9 +148,9 @@ class _Task:
             env=environment,
             start_new_session=True,
         )
-        self._say("RUNNING")
+        self._note("RUNNING")
 
-    def _say(self, state: str) -> None:
+    def _note(self, state: str) -> None:
         _write(self.file, {"state": state, "raw": self.raw})
 
     def _marked(self, what: str) -> bool:
@@ -165,10 +159,6 @@ class _Task:
         for mark in there:
             mark.unlink()
         return bool(there)
-
-    def _step(self) -> int | None:
-        path = self.state / f"step {self.raw}"
-        return int(path.read_text()) if path.exists() else None
 
     def _kill(self, *signals: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -183,17 +173,12 @@ class _Task:
     def look(self) -> str:
         """Do to it what SLURM would by now; return what has become of it once it has ended: a state, or REQUEUED."""
         now = time.monotonic()
-        if now > self.warning:
-            self.warning = self.limit + 1e9
-            step = self._step()
-            if step is not None and self.process.poll() is None:
-                os.kill(step, self.signal)  # without "B:", steps are told, and not the shell of the script
-        if self._marked("scancel"):
-            self._end(f"CANCELLED by {os.getuid()}")
-        elif self._marked("requeue"):
-            self._end("REQUEUED")
-        elif now > self.limit:
-            self._end("TIMEOUT")
+        if self._marked("warned"):
+            os.kill(int((self.state / f"step {self.raw}").read_text()), self.signal)  # steps are told, not the script
+        ends = {"cancelled": f"CANCELLED by {os.getuid()}", "requeue": "REQUEUED", "late": "TIMEOUT"}
+        for mark, state in ends.items():
+            if self._marked(mark):
+                self._end(state)
         if not self.reason and _memory(self.process.pid) > self.memory:
             self.reason, self.ends = "OUT_OF_MEMORY", now
         if self.reason and now > self.ends:
@@ -203,7 +188,7 @@ class _Task:
             return ""
         self._kill(signal.SIGKILL)  # what the script left behind
         state = self.reason or ("FAILED" if code else "COMPLETED")
-        self._say("PENDING" if state == "REQUEUED" else state)
+        self._note("PENDING" if state == "REQUEUED" else state)
         return state
 
 
@@ -231,15 +216,15 @@ def _memory(session: int) -> int:
 def slurmctld(state: Path, arguments: list[str]) -> None:
     """Run a job, or the tasks of an array, until all have ended."""
     (number,) = arguments
-    options, minute = json.loads((state / number / "options.json").read_text()), _settings(state)["minute"]
+    options = json.loads((state / number / "options.json").read_text())
     waiting, running = list(_tasks(state, number)), list[_Task]()
     waiting.sort(key=lambda name: int(name.partition("_")[2] or 0))
     while waiting or running:
-        for name in [name for name in waiting if (state / f"scancel {name}").exists()]:
+        for name in [name for name in waiting if (state / f"cancelled {name}").exists()]:
             waiting.remove(name)
             _write(state / "tasks" / f"{name}.json", {"state": f"CANCELLED by {os.getuid()}"})
         while waiting and len(running) < options["at once"]:
-            running.append(_Task(state, waiting.pop(0), options, minute))
+            running.append(_Task(state, waiting.pop(0), options))
         for task in list(running):
             ended = task.look()
             if ended:
@@ -276,7 +261,7 @@ def srun(state: Path, arguments: list[str]) -> None:
 
 def sacct(state: Path, arguments: list[str]) -> None:
     """Tell the states of jobs, and of their steps."""
-    if not _settings(state)["accounting"]:
+    if (state / "no accounting").exists():
         sys.exit("Slurm accounting storage is disabled")
     if arguments[:1] == ["--noheader"]:
         return
@@ -303,14 +288,14 @@ def scancel(state: Path, arguments: list[str]) -> None:
         if not names:
             sys.stderr.write(f"scancel: error: Kill job error on job id {word}: Invalid job id specified\n")
         for name in names:
-            (state / f"scancel {name}").touch()
+            say_of(state, name, "cancelled")
 
 
 def scontrol(state: Path, arguments: list[str]) -> None:
     """Put a job that runs back into the queue."""
     what, name = arguments
     assert what == "requeue", what
-    (state / f"requeue {name}").touch()
+    say_of(state, name, "requeue")
 
 
 if __name__ == "__main__":

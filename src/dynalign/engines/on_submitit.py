@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import subprocess
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -173,29 +174,39 @@ class SubmititSlurm(_Submitit):
             f"SLURM jobs of {self.cores_per_job} thread{'s' * (self.cores_per_job != 1)}, up to {timeout_min} minutes"
             f"{f' and {mem_gb:g} GB' if mem_gb is not None else ''} each, at most {array_parallelism} at once"
         )
-        self._answers = False  # whether sacct does
+        self._asked = False  # whether sacct answers
+        self._preempted: dict[str, float] = {}  # when a job was first seen to have given way
 
     def submit(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Sequence[submitit.Job[Any]]:
         """Submit an array of jobs."""
         jobs = super().submit(_OnCluster(function, self.minutes), tasks)
-        if not self._answers:
-            self._answers = True
+        if not self._asked:
+            self._asked = True
             _check_accounting(jobs[0].job_id)
         return jobs
 
     def ended(self, handle: submitit.Job[Any]) -> bool:
-        """Return whether a job has ended; one that was suspended, which submitit takes for the end, has not."""
-        if not handle.done():
+        """Return whether a job has ended.
+
+        Submitit takes one that was suspended for ended, and waits for good for one that had to give way to others and
+        is not put back into the queue.
+        """
+        state, watcher = handle.state, handle.watcher
+        if handle.done():
+            if state in _GOES_ON and not handle.paths.result_pickle.exists():
+                watcher._finished.discard(handle.job_id)  # else it is not asked for again
+                return False
+            return True
+        if state != "PREEMPTED":
+            self._preempted.pop(handle.job_id, None)
             return False
-        if handle.state in _GOES_ON and not handle.paths.result_pickle.exists():
-            handle.watcher._finished.discard(handle.job_id)  # else it is not asked for again
-            return False
-        return True
+        since = self._preempted.setdefault(handle.job_id, time.monotonic())
+        return time.monotonic() - since > _REQUEUE and watcher.get_state(handle.job_id, mode="force") == state
 
     def outcome(self, handle: submitit.Job[Any]) -> Any:
         """Return what a job returned, or what SLURM says became of it."""
-        if handle.state != "COMPLETED":
-            handle._results_timeout_s = 1  # it left none, for which a slow file system need not be waited for
+        # A result may be a while on its way through the file system; where there is none, it is not waited for.
+        handle._results_timeout_s = {"COMPLETED": 15, "FAILED": 2}.get(handle.state, 0)
         return super().outcome(handle)
 
     def _how_it_died(self, job: submitit.Job[Any]) -> str:
@@ -218,6 +229,7 @@ class SubmititSlurm(_Submitit):
 
 
 _GOES_ON = ("SUSPENDED", "RESIZING")
+_REQUEUE = 300  # seconds within which a scheduler puts back into the queue what gave way to others
 
 
 def _check_accounting(job: str) -> None:
