@@ -9,13 +9,13 @@ import os
 import signal
 import sys
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from multiprocessing import connection
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dynalign.errors import DynalignError
+from dynalign.overhearing import Heard, overhearing, warn_again
 
 if TYPE_CHECKING:
     from pebble import ProcessExpired, ProcessPool
@@ -125,39 +125,9 @@ def on_one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-_TOLD: dict[Any, Any] = {}
-
-
-class Heard(NamedTuple):
-    """What was warned of in a process, and where."""
-
-    message: str
-    category: type[Warning]
-    filename: str
-    lineno: int
-
-
-@contextlib.contextmanager
-def overhearing() -> Iterator[list[Heard]]:
-    """Give a list that has in the end what was warned of inside, each once, for the process that asked for the work.
-
-    There it is said as everything else is, and not by who knows nothing of that.
-    """
-    heard: list[Heard] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            yield heard
-        finally:
-            heard += dict.fromkeys(
-                Heard(str(each.message), each.category, each.filename, each.lineno) for each in caught
-            )
-
-
-def warn_again(heard: Iterable[Heard]) -> None:
-    """Warn here of what was warned of in another process."""
-    for each in heard:
-        warnings.warn_explicit(*each, registry=_TOLD)
+def _overheard(function: Callable[..., Any], *task: Any) -> tuple[Any, list[Heard]]:
+    with overhearing() as heard:
+        return function(*task), heard
 
 
 Run = Callable[[Callable[..., Any], Sequence[Sequence[Any]]], Iterator[tuple[int, Any]]]
@@ -168,8 +138,9 @@ def side_by_side(workers: int) -> Iterator[Run]:
     """Give a function that computes in at most so many processes of one thread, which end with the block.
 
     It is called with a function and the arguments of each task, and yields (place of the task, result) as they end.
-    What a task raises is raised there. The function must be one of a module; what it is given and returns is pickled.
-    Give tensors as bytes, for as such they would be put into shared memory, of which there may be little.
+    What a task raises is raised there, and what it warns of is warned of. The function must be one of a module; what it
+    is given and returns is pickled. Give tensors as bytes, for as such they would be put into shared memory, of which
+    there may be little.
 
     It needs nothing but the standard library.
 
@@ -187,9 +158,11 @@ def side_by_side(workers: int) -> Iterator[Run]:
 
     def run(function: Callable[..., Any], tasks: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
         with _starting_on_one_thread():  # processes start as tasks come in
-            futures = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
+            futures = {pool.submit(_overheard, function, *task): place for place, task in enumerate(tasks)}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            result, heard = future.result()
+            warn_again(heard)
+            yield futures[future], result
 
     try:
         yield run

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import cloudpickle
 import submitit
 from submitit.core.job_environment import JobEnvironment
 
@@ -97,7 +99,8 @@ class SubmititLocal(_Submitit):
 
     def submit(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Sequence[submitit.Job[Any]]:
         """Start a process per task, each of which ends with this one."""
-        jobs = super().submit(_Local(function, self.minutes, os.getpid()), tasks)
+        packed = [cloudpickle.dumps((function, task)) for task in tasks]
+        jobs = super().submit(_Local(self.minutes, os.getpid()), packed)
         for job in jobs:
             job._results_timeout_s = 1  # on one machine, a file is there as soon as it is written
         return jobs
@@ -258,44 +261,52 @@ class _TimeIsOver(BaseException):
     """Ends a job from wherever it is, past what keeps errors to a part of it."""
 
 
-class _Timed:
-    """A function that ends, with its reason, when a scheduler says that its time is over."""
+def _in_time(minutes: int, work: Callable[..., Any], *given: Any) -> Any:
+    """Return what work comes to; that it is lost, if the scheduler says before that its time is over."""
+    number = JobEnvironment._usr_sig()
+    submitits = signal.getsignal(number)
+    assert callable(submitits)
+
+    def warned(*received: Any) -> None:
+        try:
+            submitits(*received)  # exits, if the job was put back into the queue
+        except Exception as error:
+            raise _TimeIsOver(_too_long(minutes)) from error
+
+    signal.signal(number, warned)
+    try:
+        return work(*given)
+    except _TimeIsOver as over:
+        return Lost(str(over))
+
+
+class _Local:
+    """Calls a function that ends when the process ends that asked for it, and when its time is over.
+
+    What it is to call comes packed, for to unpack it imports all that it needs: seconds in which that process may end.
+    """
+
+    def __init__(self, minutes: int, process: int) -> None:
+        self.minutes, self.process = minutes, process
+
+    def __call__(self, packed: bytes) -> Any:
+        end_with(self.process)
+        return _in_time(self.minutes, _unpack_and_call, packed)
+
+
+def _unpack_and_call(packed: bytes) -> Any:
+    function, task = pickle.loads(packed)
+    return function(task)
+
+
+class _OnCluster:
+    """A function that is put back into the queue when its time is over: begun again, it goes on from where it was."""
 
     def __init__(self, function: Callable[[Any], Any], minutes: int) -> None:
         self.function, self.minutes = function, minutes
 
     def __call__(self, task: Any) -> Any:
-        number = JobEnvironment._usr_sig()
-        submitits = signal.getsignal(number)
-        assert callable(submitits)
-
-        def warned(*received: Any) -> None:
-            try:
-                submitits(*received)  # exits, if the job was put back into the queue
-            except Exception as error:
-                raise _TimeIsOver(_too_long(self.minutes)) from error
-
-        signal.signal(number, warned)
-        try:
-            return self.function(task)
-        except _TimeIsOver as over:
-            return Lost(str(over))
-
-
-class _Local(_Timed):
-    """Such a function that ends, too, when the process ends that asked for it."""
-
-    def __init__(self, function: Callable[[Any], Any], minutes: int, process: int) -> None:
-        super().__init__(function, minutes)
-        self.process = process
-
-    def __call__(self, task: Any) -> Any:
-        end_with(self.process)
-        return super().__call__(task)
-
-
-class _OnCluster(_Timed):
-    """Such a function that can be put back into the queue: begun again, it goes on from where it was."""
+        return _in_time(self.minutes, self.function, task)
 
     def checkpoint(self, task: Any) -> submitit.helpers.DelayedSubmission:
         """Return what is to run when it is its turn again; submitit asks for it by this name."""

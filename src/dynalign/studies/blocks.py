@@ -16,7 +16,8 @@ from dynalign.errors import DynalignError
 from dynalign.identity import key_of
 from dynalign.metrics import Distance, Metric
 from dynalign.metrics.pairwise import reason_of
-from dynalign.processes import Heard, cores, how_it_died, on_one_thread, overhearing, started, warn_again
+from dynalign.overhearing import Heard, overhearing, warn_again
+from dynalign.processes import cores, how_it_died, on_one_thread, started
 from dynalign.representations import System
 from dynalign.store import RunStore
 from dynalign.studies.measuring import Seen, measure_seen, stored_seen

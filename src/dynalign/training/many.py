@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from dynalign.metrics.pairwise import reason_of
-from dynalign.processes import Heard, cores, lasting, overhearing, start_worker, warn_again
+from dynalign.overhearing import Heard, overhearing, warn_again
+from dynalign.processes import cores, lasting, start_worker
 from dynalign.store import RunStore
 from dynalign.training.runs import RunSpec
 
