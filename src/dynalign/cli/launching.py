@@ -21,10 +21,12 @@ from rich.text import Text
 
 from dynalign.cli import terminal
 from dynalign.cli.names import prefer_own
+from dynalign.cli.progress import JobsProgress
+from dynalign.cli.time_left import TimeLeft
 from dynalign.engines import Engine, Lost, engine_of
 from dynalign.errors import DynalignError
 from dynalign.processes import limit_cores
-from dynalign.results import Sweep
+from dynalign.results import FOUND, Sweep, read_result
 
 if TYPE_CHECKING:
     from hydra_plugins.dynalign_launcher import EngineLauncher
@@ -44,7 +46,10 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
     folder = Path(config.hydra.sweep.dir).absolute()
     returned: dict[int, JobReturn] = {}
 
+    left = TimeLeft([list(filter_overrides(each)) for each in job_overrides])
+
     def lose(place: int, reason: str) -> None:
+        left.drop(place)
         overrides = list(filter_overrides(job_overrides[place]))
         returned[place] = JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=None)
         if Sweep.lose(folder, command, first + place, overrides, reason):
@@ -53,13 +58,17 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
 
     try:
         engine = _engine(launcher)
-        for place, outcome in engine.run(_work, _sent(launcher, engine, job_overrides, first, out.color_system)):
-            if isinstance(outcome, Lost):
-                lose(place, outcome.reason)
-            else:
-                returned[place], text = outcome
-                if text.strip():
-                    out.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+        left.at_once = engine.at_once
+        with JobsProgress(len(job_overrides)) as bar:
+            for place, outcome in engine.run(_work, _sent(launcher, engine, job_overrides, first, out.color_system)):
+                if isinstance(outcome, Lost):
+                    lose(place, outcome.reason)
+                else:
+                    returned[place], text = outcome
+                    if text.strip():
+                        out.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+                    _note_end(left, place, returned[place])
+                bar.ended(str(left))
     except Exception as error:
         said = str(error) if isinstance(error, DynalignError) else f"{type(error).__name__}: {error}"
         out.print(f"[red]The launcher {launcher.engine} failed[/]: {escape(said)}", soft_wrap=True)
@@ -68,6 +77,16 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
                 lose(place, "Its launcher failed.")
         stop_engines()
     return [returned[place] for place in range(len(job_overrides))]
+
+
+def _note_end(left: TimeLeft, place: int, returned: JobReturn) -> None:
+    """Note what a job took, if it says so."""
+    folder = None if returned.hydra_cfg is None else returned.hydra_cfg.hydra.runtime.output_dir
+    result = None if folder is None else read_result(Path(str(folder)))
+    if result is not None and result.succeeded:
+        left.ended(place, result.seconds, found=result.status == FOUND)
+    else:
+        left.drop(place)
 
 
 def stop_engines() -> None:
