@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
@@ -61,21 +61,30 @@ class DryRun(Generic[Job]):
         jobs, refused = [], []
         with tempfile.TemporaryDirectory() as empty, initialize_config_dir(str(typed.folder), version_base="1.3"):
             for words in typed.expected:
-                try:
-                    jobs.append(self._built(typed, words, Path(empty)))
-                except DynalignError as error:
-                    refused.append(f"{' '.join(words) or 'defaults'}: {error}")
+                job = self._built(typed, words, Path(empty))
+                if isinstance(job, _Refused):
+                    shown = " ".join(word for word in words if not word.startswith("dry_run="))
+                    refused.append(f"{shown or 'defaults'}: {job.reason}")
+                else:
+                    jobs.append(job)
             if jobs:
                 self.tell(jobs, say, len(typed.expected) > 1)
         for reason in refused:
             console.print(f"[red]would fail[/] {escape(reason)}", soft_wrap=True)
         return 1 if refused else 0
 
-    def _built(self, typed: Typed, words: Sequence[str], empty: Path) -> Job:
+    def _built(self, typed: Typed, words: Sequence[str], empty: Path) -> Job | _Refused:
         whole = compose(typed.name, overrides=[*typed.path, *words], return_hydra_config=True)
         config = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
         root = Path.cwd() / str(config.get("store"))
-        return self.build(config, whole.hydra, RunStore(root if root.is_dir() else empty))
+        try:
+            return self.build(config, whole.hydra, RunStore(root if root.is_dir() else empty))
+        except DynalignError as error:
+            return _Refused(str(error))
+
+
+class _Refused(NamedTuple):
+    reason: str
 
 
 class Bill:

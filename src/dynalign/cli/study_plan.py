@@ -8,7 +8,7 @@ from dynalign.cli.dry_run import Bill, DryRun, Say
 from dynalign.cli.study_job import Job, build_job, population_of
 from dynalign.inventory import estimate, past_runs
 from dynalign.report import counted, duration
-from dynalign.studies import Planned, blocks_of_study, count_fixed_points, plan_blocks, summed
+from dynalign.studies import Planned, blocks_of_study, plan_blocks, summed
 from dynalign.testcases import stored_cells
 from dynalign.training import cost
 
@@ -23,7 +23,7 @@ def _tell(jobs: Sequence[Job], say: Say, _sweeping: bool) -> None:
     if trained:
         _comparing(jobs, bill, say)
     else:
-        say("pairs", "can be counted once all networks are trained: which checkpoints are compared follows from how")
+        say("pairs", "follow from how the networks learn, and can be counted once all of them are in the store")
         bill.add_unknown()
     bill.total(say)
 
@@ -54,7 +54,7 @@ def _cases(jobs: Sequence[Job], bill: Bill, say: Say) -> None:
     paths = {path for job in jobs if job.attractors is not None for path in job.attractors.cells(job.store).values()}
     if paths:
         known = len(stored_cells({path: path for path in paths}))
-        say("cells", f"{len(paths):,} of test cases, {known:,} in the store")
+        say("cells", f"{len(paths):,} on test cases, {known:,} in the store")
         if known < len(paths):
             bill.add_unknown()
 
@@ -62,21 +62,18 @@ def _cases(jobs: Sequence[Job], bill: Bill, say: Say) -> None:
 def _comparing(jobs: Sequence[Job], bill: Bill, say: Say) -> None:
     """Say what there is to compare among networks that are trained, and add it."""
     wanted: list[Planned] = []
-    searched = found = 0
+    searched = set()
     for job in jobs:
         population = population_of(job, {})
         pairs = [pair for study in job.studies for pair in study.pairs(population)]
         wanted += plan_blocks(blocks_of_study(pairs, list(job.columns.values()), population), job.store)
-        members = job.searched(population)
-        searched += len(members)
-        found += count_fixed_points(population, members, job.store)
+        searched |= {population.runs[member].key for member in job.searched(population)}
     every = summed(wanted)
     for each in every:
         say("pairs", f"{each.metric.label}: {each.wanted:,}, {each.known:,} known")
     if searched:
-        say("searches", f"{searched:,} for fixed points, {found:,} known")
-        if found < searched:
-            bill.add_unknown()
+        say("searches", f"for the fixed points of {counted(len(searched), 'network')}")
+        bill.add_unknown()
     bill.measuring(every, jobs[0].store, say)
 
 

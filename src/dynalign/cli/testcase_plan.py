@@ -44,27 +44,28 @@ def _tell(jobs: Sequence[Job], say: Say, _sweeping: bool) -> None:
         there = [known[path] for path in mine if path in known]
         pairs = f" ({counted(sum(each.pairs for each in there), 'pair')})" if there else ""
         say("cells", f"{metric}: {len(mine):,}, {len(there):,} in the store{pairs}")
-    for metric in metrics:
-        _measuring([each for path, each in cells.items() if path not in known and each.metric == metric], bill, say)
+    _measuring([cell for path, cell in cells.items() if path not in known], bill, say)
     bill.total(say)
 
 
 def _measuring(missing: Sequence[_Cell], bill: Bill, say: Say) -> None:
-    """Say what the cells of a metric take that are not there, by those that differ by their seed, and add it."""
-    seconds, unlike = [], 0
+    """Say what cells take that are not there, by those that differ by their seed, and add it."""
+    seconds: dict[str, list[float]] = {}
+    unlike = []
     for cell in missing:
         likes = cell.likes()
         if likes:
-            seconds.append(fmean(each.seconds for each in likes.values()))
-            bill.add(seconds[-1], fmean(size_of(path) for path in likes))
+            seconds.setdefault(cell.metric, []).append(fmean(each.seconds for each in likes.values()))
+            bill.add(seconds[cell.metric][-1], fmean(size_of(path) for path in likes))
         else:
-            unlike += 1
+            unlike.append(cell.metric)
             bill.add_unknown()
-    if seconds:
-        took = f"about {duration(sum(seconds))}, by what other seeds took"
-        say("measuring", f"{missing[0].metric}: {counted(len(seconds), 'cell')}: {took}")
+    for metric, each in seconds.items():
+        took = f"about {duration(sum(each))}, by what other seeds took"
+        say("measuring", f"{metric}: {counted(len(each), 'cell')}: {took}")
     if unlike:
-        say("measuring", f"{missing[0].metric}: {counted(unlike, 'cell')}: unknown: none like it with another seed yet")
+        what = f"{counted(len(unlike), 'cell')} of {counted(len(set(unlike)), 'metric')}"
+        say("measuring", f"{what}: unknown: no other seed was measured yet")
 
 
 DRY_RUN = DryRun("measured", build_job, _tell)

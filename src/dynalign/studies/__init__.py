@@ -16,7 +16,7 @@ from dynalign.studies.population import POOL, Look, Member, Population, Scale
 from dynalign.studies.protocol import PublishedRepresentation
 from dynalign.studies.rnn_vs_mamba import RnnVsMamba
 from dynalign.studies.trajectories import ExampleTrial, Trajectories, trajectories
-from dynalign.studies.truth import JacobianSpectrum, SpectralDistance, count_fixed_points, fixed_point_table
+from dynalign.studies.truth import JacobianSpectrum, SpectralDistance, fixed_point_table
 from dynalign.studies.verdict import Rule
 from dynalign.studies.within_learning import WithinLearning
 
@@ -58,7 +58,6 @@ __all__ = [
     "comparable",
     "compare",
     "compare_trained",
-    "count_fixed_points",
     "fixed_point_table",
     "judge_attractors",
     "judge_studies",

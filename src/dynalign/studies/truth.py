@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -104,7 +103,16 @@ def fixed_point_table(
     rows = []
     for done, member in enumerate(members, start=1):
         run = population.runs[member]
-        path = _file_of_points(run, store, period)
+        path = store.file(
+            {
+                "kind": "fixed points",
+                "run": run.key,
+                "epoch": run.epochs[-1],
+                "period": period,
+                "starts": _STARTS,
+                "code": code_key(rooms=("dynamics", "models", "networks", "tasks")),
+            }
+        )
         found = read_result(path, _counted)
         if found is None:
             try:
@@ -117,26 +125,6 @@ def fixed_point_table(
             progress("fixed points", done, len(members))
     columns = ["model", "group", "seed", "stable", "unstable", "slow", "time_constant", "reason"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def count_fixed_points(
-    population: Population, members: Sequence[Member], store: RunStore, *, period: str = "delay"
-) -> int:
-    """Return of how many networks the store knows the fixed points."""
-    return sum(_file_of_points(population.runs[member], store, period).is_file() for member in members)
-
-
-def _file_of_points(run: Run, store: RunStore, period: str) -> Path:
-    return store.file(
-        {
-            "kind": "fixed points",
-            "run": run.key,
-            "epoch": run.epochs[-1],
-            "period": period,
-            "starts": _STARTS,
-            "code": code_key(rooms=("dynamics", "models", "networks", "tasks")),
-        }
-    )
 
 
 def _fixed_points(run: Run, period: str) -> dict[str, Any]:
