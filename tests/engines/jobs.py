@@ -10,11 +10,19 @@ from pathlib import Path
 
 from tests.engines.slurm import say_of
 
+from dynalign.processes import side_by_side
+
 
 def half_or_die(number: int) -> int:
     if number < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return number // 2
+
+
+def halves_elsewhere(numbers: list[int]) -> list[int]:
+    """Compute in a process of its own, as jobs of test cases and studies do."""
+    with side_by_side(1) as run:
+        return [half for _, half in sorted(run(half_or_die, [(number,) for number in numbers]))]
 
 
 def in_slurm(task: tuple[str, Path]) -> str:

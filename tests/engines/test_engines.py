@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.engines.jobs import half_or_die, in_slurm
+from tests.engines.jobs import half_or_die, halves_elsewhere, in_slurm
 from tests.engines.slurm import install
 
 from dynalign import processes
 from dynalign.engines import ENGINES, Engine, Lost, engine_of
-from dynalign.engines.base import died, side_by_side_on_this_machine
+from dynalign.engines.base import _ended, died, side_by_side_on_this_machine
 from dynalign.errors import DynalignError, EngineWarning
 
 
@@ -126,6 +127,25 @@ def test_a_job_that_dies_is_lost_alone(name: str, request: pytest.FixtureRequest
     assert found[0] == 4
     assert isinstance(found[1], Lost)
     assert found[1].reason.startswith("Its process died")
+
+
+@pytest.mark.slow
+def test_a_job_of_joblib_starts_processes_of_its_own() -> None:
+    pytest.importorskip("joblib")
+    engine = engine_of("joblib", {"n_jobs": 1})
+    try:
+        assert dict(engine.run(halves_elsewhere, [[2, 4]])) == {0: [1, 2]}
+    finally:
+        engine.stop()
+
+
+def test_a_process_is_told_of_the_end_of_another() -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
+        with _ended(process.pid) as ended:
+            assert not ended()
+            process.kill()
+            process.wait()
+            assert ended()
 
 
 def slurm(monkeypatch: pytest.MonkeyPatch, folder: Path, *, accounting: bool = True, **settings: Any) -> Engine:
