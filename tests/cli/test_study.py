@@ -6,6 +6,8 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from dynalign.cli import CONF
 from dynalign.cli import study_job as study
 from dynalign.cli.check import check_command_line
 from dynalign.cli.study import rewritten
+from dynalign.cli.study_summary import _lacking
 from dynalign.errors import DynalignError
 from dynalign.studies import POOL, Member
 
@@ -206,12 +209,14 @@ def test_what_there_is_left_to_do(first: Ran, place: Path, monkeypatch: pytest.M
     assert said.endswith("time      0 s of one processor\ndisk      0 B\n")
 
 
-@pytest.mark.slow
-def test_networks_that_fail_are_a_problem(place: Path) -> None:
-    nan = ["trainer.learning_rate=1e30", "trainer.gradient_clip=1e30", "trainer.epochs=2"]
-    ran = type_in(place, "study.py", "after_learning", *TINY, *nan)
-    assert ran.code == 1, ran.output
-    assert re.search(r"problem +corrected: 4 of 6 networks are missing, such as rnn .*: Training diverged", ran.output)
+def test_networks_that_are_missing_are_a_problem() -> None:
+    networks = pd.DataFrame(
+        {"model": "rnn", "group": ["master", "full"], "seed": [0, 1], "reason": ["", "Training diverged."]}
+    )
+    studied: Any = SimpleNamespace(title="corrected", networks=networks)
+    assert _lacking(studied) == "corrected: 1 of 2 networks are missing, such as rnn full seed 1: Training diverged."
+    studied.networks = networks[:1].assign(reason=float("nan"))  # as an empty column is read again
+    assert not _lacking(studied)
 
 
 @pytest.mark.slow

@@ -140,12 +140,12 @@ def test_a_job_of_joblib_starts_processes_of_its_own() -> None:
 
 
 def test_a_process_is_told_of_the_end_of_another() -> None:
-    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
-        with _ended(process.pid) as ended:
-            assert not ended()
-            process.kill()
-            process.wait()
-            assert ended()
+    process = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
+    with process, _ended(process.pid) as ended:
+        assert not ended()
+        process.kill()
+        process.wait()
+        assert ended()
 
 
 def slurm(monkeypatch: pytest.MonkeyPatch, folder: Path, *, accounting: bool = True, **settings: Any) -> Engine:
