@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -187,6 +189,24 @@ def test_what_becomes_of_jobs_of_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert Path(found[1].reason.partition("(")[2].partition(" ")[0]).is_file()
 
 
+def test_a_job_that_cannot_be_put_back_into_the_queue() -> None:
+    on_submitit = pytest.importorskip("dynalign.engines.on_submitit", exc_type=ImportError)
+
+    def requeue(*_: Any) -> None:
+        raise subprocess.CalledProcessError(1, "scontrol")
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        time.sleep(10)
+
+    before = signal.signal(signal.SIGUSR2, requeue)
+    try:
+        found = on_submitit._in_time(1, work)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert found.reason.startswith("It had to end and could not be put back into the queue (Command 'scontrol'")
+
+
 @pytest.mark.slow
 def test_a_slurm_that_keeps_no_accounts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -195,6 +215,7 @@ def test_a_slurm_that_keeps_no_accounts(
     with pytest.warns(EngineWarning, match=r"\(Slurm accounting storage is disabled\)"):
         found = dict(engine.run(in_slurm, [("works", tmp_path)]))
     assert found == {0: "works"}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_job_that_slurm_refuses(

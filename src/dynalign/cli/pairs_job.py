@@ -79,6 +79,10 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
     ]
 
 
+def _built_here(config: DictConfig, _settings: Any, _store: RunStore) -> Job:
+    return build_job(config, Path.cwd())
+
+
 def _tell(jobs: Sequence[Job], say: Say, _sweeping: bool) -> None:
     wanted = summed(each for job in jobs for each in plan_blocks(job.blocks, job.store))
     sweeps = dict.fromkeys(str(job.sweep.folder) for job in jobs)
@@ -101,5 +105,5 @@ def _whole(config: DictConfig, name: str) -> int | None:
     return value
 
 
-DRY_RUN = DryRun("measured", lambda config, _settings, _store: build_job(config, Path.cwd()), _tell)
+DRY_RUN = DryRun("measured", _built_here, _tell)
 COMMAND = Command("pairs", run_job, summarise, DRY_RUN)

@@ -18,9 +18,10 @@ from typing import Any
 import cloudpickle
 import submitit
 from submitit.core.job_environment import JobEnvironment
+from submitit.slurm.slurm import SlurmInfoWatcher
 
 from dynalign.engines.base import Engine, Lost, died, end_with, jobs_at_once, side_by_side_on_this_machine, whole
-from dynalign.errors import DynalignError, EngineWarning
+from dynalign.errors import DynalignError, EngineWarning, first_line
 
 _RULE = "-" * 22  # above and below what submitit tells of an exception
 
@@ -177,15 +178,17 @@ class SubmititSlurm(_Submitit):
             f"SLURM jobs of {self.cores_per_job} thread{'s' * (self.cores_per_job != 1)}, up to {timeout_min} minutes"
             f"{f' and {mem_gb:g} GB' if mem_gb is not None else ''} each, at most {array_parallelism} at once"
         )
-        self._asked = False  # whether sacct answers
+        self._watcher = _Watcher()
         self._preempted: dict[str, float] = {}  # when a job was first seen to have given way
 
     def submit(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Sequence[submitit.Job[Any]]:
         """Submit an array of jobs."""
         jobs = super().submit(_OnCluster(function, self.minutes), tasks)
-        if not self._asked:
-            self._asked = True
-            _check_accounting(jobs[0].job_id)
+        for job in jobs:
+            job.watcher = self._watcher
+            self._watcher.register_job(job.job_id)
+        if self._watcher.answers is None:
+            self._watcher.answers = _keeps_accounts(jobs[0].job_id)
         return jobs
 
     def ended(self, handle: submitit.Job[Any]) -> bool:
@@ -235,22 +238,42 @@ _GOES_ON = ("SUSPENDED", "RESIZING")
 _REQUEUE = 300  # seconds within which a scheduler puts back into the queue what gave way to others
 
 
-def _check_accounting(job: str) -> None:
-    """Warn where SLURM does not tell what became of a job: one that leaves no result is then waited for without end."""
+class _Watcher(SlurmInfoWatcher):
+    """Asks SLURM what has become of jobs, more often than submitit would, and in silence; not where it does not answer.
+
+    Attributes
+    ----------
+    answers : bool, optional
+        Whether it does; None as long as that is not known.
+    """
+
+    answers: bool | None = None
+
+    def __init__(self) -> None:
+        super().__init__(delay_s=120)
+
+    def _make_command(self) -> list[str] | None:
+        command = None if self.answers is False else super()._make_command()
+        return command and ["sh", "-c", 'exec "$@" 2>/dev/null', "sh", *command]
+
+
+def _keeps_accounts(job: str) -> bool:
+    """Return whether SLURM tells what becomes of a job; warn where not, for one without a result is waited for then."""
     try:
         asked = subprocess.run(["sacct", "--noheader", "--jobs", job], capture_output=True, text=True, check=False)
     except OSError as error:
         said = str(error)
     else:
         if asked.returncode == 0:
-            return
+            return True
         said = next(iter(asked.stderr.strip().splitlines()), f"exit code {asked.returncode}")
     warnings.warn(
         f"SLURM does not tell what becomes of jobs ({said}), so that one that is killed is waited for without end; "
         "the same command goes on after Ctrl-C.",
         EngineWarning,
-        stacklevel=2,
+        stacklevel=3,
     )
+    return False
 
 
 def _too_long(minutes: int) -> str:
@@ -270,7 +293,10 @@ def _in_time(minutes: int, work: Callable[..., Any], *given: Any) -> Any:
     def warned(*received: Any) -> None:
         try:
             submitits(*received)  # exits, if the job was put back into the queue
-        except Exception as error:
+        except (OSError, subprocess.SubprocessError) as error:
+            why = f"could not be put back into the queue ({first_line(error)})"
+            raise _TimeIsOver(f"It had to end and {why}; the same command goes on from where it was.") from error
+        except submitit.core.utils.UncompletedJobError as error:
             raise _TimeIsOver(_too_long(minutes)) from error
 
     signal.signal(number, warned)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from dynalign.networks import Network
 from dynalign.store import Run, discard, weights_file
