@@ -96,6 +96,15 @@ def test_jobs_are_known_beforehand(typed: list[str], jobs: int | None) -> None:
     assert (None if expected is None else len(expected)) == jobs
 
 
+def test_where_choices_are_too_many_each_is_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["-m", "model=rnn,gru", "task=pdm,gonogo", "seed=range(100)"]
+    assert check_command_line(words, CONF, "train").composed
+    monkeypatch.setattr("dynalign.cli.check._MOST", 3)
+    assert not check_command_line(words, CONF, "train").composed
+    with pytest.raises(DynalignError, match="task=nosuch is unknown"):
+        check_command_line(["-m", "model=rnn,gru", "task=pdm,nosuch"], CONF, "train")
+
+
 @pytest.mark.parametrize(
     ("typed", "given"),
     [

@@ -60,6 +60,8 @@ class Typed:
         An override for the folders beside ``folder``.
     asks : bool
         Whether only something is to be told, such as what can be typed.
+    composed : bool
+        Whether every combination of choices was composed, so that every job can be.
     """
 
     arguments: list[str]
@@ -69,6 +71,7 @@ class Typed:
     name: str = ""
     path: Sequence[str] = ()
     asks: bool = False
+    composed: bool = False
 
 
 def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -> Typed:
@@ -101,7 +104,8 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
         check = _Check(name, config_name, _parse([word for word in words if word]), extra, multirun=options.multirun)
         expected = check.run()
         arguments = [*flags, *(check.rewritten.get(word, word) for word in words)]
-        return Typed(arguments, expected, check.dry, base.resolve(), name, check.path)
+        folder = base.resolve()
+        return Typed(arguments, expected, check.dry, folder, name, check.path, composed=check.composed)
 
 
 class _Check:
@@ -121,7 +125,7 @@ class _Check:
         self.own = self._own_groups()
         self.rewritten: dict[str, str] = {}
         """What was typed by what Hydra is to be given instead."""
-        self.dry = False
+        self.dry = self.composed = False
 
     def run(self) -> list[list[str]] | None:
         choices = [each for each in self.overrides if self._is_choice(each)]
@@ -133,7 +137,9 @@ class _Check:
             for each in self.overrides:
                 if each.is_sweep_override():
                     raise DynalignError(f"{each.input_line} asks for several jobs; type -m before it to sweep.")
-        composed = [(words, self._compose(words)) for words in _combinations(choices)]
+        combinations = _combinations(choices)
+        self.composed = combinations is not None
+        composed = [(words, self._compose(words)) for words in combinations or _each_once(choices)]
         for _, config in composed:
             _check_packages(config)
             _check_launcher(config)
@@ -361,11 +367,15 @@ def _first(override: Override) -> str:
     return _words(override)[0]
 
 
-def _combinations(choices: Sequence[Override]) -> list[list[str]]:
-    """Return every combination of choices; where those are too many, each choice at least once."""
+def _combinations(choices: Sequence[Override]) -> list[list[str]] | None:
+    """Return every combination of choices, or None where those are too many."""
     lists = [_words(each) for each in choices]
-    if math.prod(map(len, lists)) <= _MOST:
-        return [list(words) for words in itertools.product(*lists)]
+    return [list(words) for words in itertools.product(*lists)] if math.prod(map(len, lists)) <= _MOST else None
+
+
+def _each_once(choices: Sequence[Override]) -> list[list[str]]:
+    """Return combinations in which each choice stands at least once."""
+    lists = [_words(each) for each in choices]
     first = [words[0] for words in lists]
     return [[*first[:place], word, *first[place + 1 :]] for place, words in enumerate(lists) for word in words]
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hydra_plugins.dynalign_launcher import EngineLauncher
 
 _engines: list[Engine] = []
+_states: dict[str, Any] = {}
+"""Of Hydra, where jobs are sent; by the launch that they belong to."""
 
 
 def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
@@ -106,8 +109,9 @@ def _engine(launcher: EngineLauncher) -> Engine:
 
 @dataclass(frozen=True)
 class _Sent:
-    """What a job is sent: its config and Hydra's, the task, and where and how it was typed."""
+    """What a job is sent: of which launch it is, its config and Hydra's, the task, and where and how it was typed."""
 
+    launch: str
     config: DictConfig
     context: HydraContext
     task: TaskFunction
@@ -122,7 +126,7 @@ def _sent(
     launcher: EngineLauncher, engine: Engine, job_overrides: Sequence[Sequence[str]], first: int, colours: str | None
 ) -> Iterator[_Sent]:
     setup_globals()
-    state = Singleton.get_state()
+    state, launch = Singleton.get_state(), uuid.uuid4().hex
     for number, overrides in enumerate(job_overrides, first):
         config = launcher.context.config_loader.load_sweep_config(launcher.config, list(overrides))
         with open_dict(config):
@@ -130,7 +134,7 @@ def _sent(
             config.hydra.job.num = number
         path = [str(Path(each or ".").absolute()) for each in sys.path]
         yield _Sent(
-            config, launcher.context, launcher.task, state, str(Path.cwd()), path, engine.cores_per_job, colours
+            launch, config, launcher.context, launcher.task, state, str(Path.cwd()), path, engine.cores_per_job, colours
         )
 
 
@@ -143,7 +147,10 @@ def _work(sent: _Sent) -> tuple[JobReturn, str]:
     sys.path += [each for each in sent.path if each not in sys.path]
     with terminal.captured(sent.colours) as said:
         setup_globals()
-        Singleton.set_state(sent.state)
+        if sent.launch not in _states:  # those of one launch are one: what was composed by it is known to the next job
+            _states.clear()
+            _states[sent.launch] = sent.state
+        Singleton.set_state(_states[sent.launch])
         prefer_own()
         HydraConfig.instance().set_config(sent.config)
         returned = run_job(

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from dynalign.metrics.base import Description
 from dynalign.report.parts.failure import Failure, print_ending
+from dynalign.report.parts.fitting import fitting_tables
 from dynalign.report.parts.matrix import Matrix
 from dynalign.report.parts.metrics import NO_UNIT
 from dynalign.report.parts.numbers import duration, number
@@ -34,7 +34,6 @@ from dynalign.report.sweep.table import (
 
 _FEW = 6  # runs up to which the comparisons fit in the terminal
 _NAME, _FOLDED = 28, 16  # letters of a run's name that stand in one line; at the least, where there is no room
-_ENDLESS = 10_000  # columns that any table fits in
 _BLOCK = 8  # pairs side by side
 _MANY = 30  # runs beyond which the rest is left to the report
 _LEVELS = 6  # levels of a factor up to which all are named
@@ -134,25 +133,12 @@ def _runs_tables(
     console: Console, group: Latest, places: Mapping[str, int], heads: Mapping[str, str], *, ideal: bool
 ) -> list[Table]:
     """Return a row per run: what it is, and its last dissimilarities; further tables where one has no room for all."""
-    tables: list[Table] = []
-    rest = group.columns
-    while rest or not tables:
-        whole = not tables  # the first says the rest, too
-        made = [
-            _runs_table(group, places, rest[:count], heads, ideal=ideal, whole=whole)
-            for count in range(0 if whole else 1, len(rest) + 1)
-        ]
-        longest = max(map(len, map(str, group.runs["run"])), default=0)  # which is folded where it must be
-        room = console.width + max(0, longest - _NAME)
-        fitting = [place for place, each in enumerate(made) if _width(console, each) <= room]
-        place = max(fitting, default=0)
-        tables.append(made[place])
-        rest = rest[place + (0 if whole else 1) :]
-    return tables
+    longest = max(map(len, map(str, group.runs["run"])), default=0)
 
+    def make(columns: Sequence[Learned], whole: bool) -> Table:
+        return _runs_table(group, places, columns, heads, ideal=ideal, whole=whole)
 
-def _width(console: Console, table: Table) -> int:
-    return Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum
+    return fitting_tables(console, group.columns, make, foldable=max(0, longest - _NAME))
 
 
 def _runs_table(
