@@ -15,7 +15,8 @@ from dynalign.errors import DynalignError
     ("typed", "message"),
     [
         (["nosie=0.1"], r"no setting nosie in train.yaml; did you mean noise\?"),
-        (["model=rn"], r"model=rn is unknown; did you mean rnn\? Available: gru, mamba, rnn"),
+        (["model=xyzzy"], r"^model=xyzzy is unknown; there is gru, mamba, rnn\.$"),
+        (["model=rn"], r"model=rn is unknown; did you mean rnn\? There is gru, mamba, rnn"),
         (["-m", "model=rnn,mmba"], "model=mmba is unknown; did you mean mamba"),
         (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
         (["-m", "metric=dsa,[cka,procrusts]"], "metric=procrusts is unknown; did you mean procrustes"),

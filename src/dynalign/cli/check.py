@@ -26,7 +26,7 @@ from dynalign.cli.schema import TARGET, join
 from dynalign.cli.signatures import settings_of
 from dynalign.cli.top import check_top
 from dynalign.engines import engine_of
-from dynalign.errors import DynalignError, suggestion
+from dynalign.errors import DynalignError, nearest, suggestion
 from dynalign.identity import locate, trust
 
 _PLUGINS = {
@@ -343,7 +343,8 @@ def _missing(error: MissingConfigException) -> str:
     offered = list(error.options or GlobalHydra.instance().config_loader().get_group_options(group))
     if not group:
         return f"There is no config {choice}; {suggestion(choice, offered)}"
-    return f"{group}={choice} is unknown; {suggestion(choice, offered)} Available: {', '.join(offered)}."
+    everything = f" There is {', '.join(offered)}." if nearest(choice, offered) else ""
+    return f"{group}={choice} is unknown; {suggestion(choice, offered)}{everything}"
 
 
 def _values(override: Override) -> list[Any]:
