@@ -155,7 +155,7 @@ class _Task:
 
     def _marked(self, what: str) -> bool:
         marks = [self.state / f"{what} {name}" for name in (self.name, self.raw)]
-        there = [mark for mark in marks if mark.exists()]
+        there = [mark for mark in marks if mark.exists() and not _at_work(mark.read_text())]
         for mark in there:
             mark.unlink()
         return bool(there)
@@ -201,6 +201,16 @@ def _opened(path: Path) -> Any:
     while not path.parent.is_dir() and time.monotonic() < end:  # as a scheduler is slower than who submits
         time.sleep(_LOOK)
     return path.open("a")
+
+
+def _at_work(process: str) -> bool:
+    """Whether the process of a job that has left a mark is still there: killed before it ends, it would have failed."""
+    if not process:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(process), 0)
+        return True
+    return False
 
 
 def _memory(session: int) -> int:
@@ -295,7 +305,8 @@ def scontrol(state: Path, arguments: list[str]) -> None:
     """Put a job that runs back into the queue."""
     what, name = arguments
     assert what == "requeue", what
-    say_of(state, name, "requeue")
+    mark = state / f"requeue {name}"
+    _write(mark, os.getpid())
 
 
 if __name__ == "__main__":
