@@ -111,19 +111,17 @@ def test_one_figure_that_fails_costs_that_figure(toys, tmp_path, monkeypatch):
     page = Page(written(tmp_path, *toys({"CKA": (0.9, 0.5, 0.1)}), lost=lost))
     assert all(sentence in page.text for sentence in lost)
     assert not page.charts
-    assert len(page.all("img")) == 2
+    assert len(page.pictures) == 3
 
 
-def test_figures_are_there_with_dark_twins_and_words(html):
+def test_figures_are_there_with_words(html):
     page = Page(html)
-    images = [image["alt"] for image in page.all("img")]
-    assert len(images) == 1 + 1  # the systems, and the curves
-    assert images[1].startswith("Toys: a line per metric")
+    assert len(page.pictures) == 1 + 2  # the systems, and the curves, which have a narrow version as well
+    assert page.pictures[1] == page.pictures[2]
+    assert page.pictures[1].startswith("Toys: a line per metric")
     assert len(page.charts) == 5 * 2
     labels = [each["aria-label"] for each in page.all("div") if each.get("class") == "chart"]
     assert "Heat map of the DSA(rank=3) dissimilarities of all systems, fresh." in labels
-    dark = [source for source in page.all("source") if "dark" in source["media"]]
-    assert len(dark) == len(images) + 1  # curves have a narrow version as well
     assert sum(name == "details" and "open" in attributes for name, attributes in page.elements) == 1
 
 
@@ -134,7 +132,7 @@ def test_the_page_asks_nothing_of_the_network(html):
 
 def test_the_page_is_accessible_and_its_notes_are_found(html):
     page = Page(html)
-    assert all(attributes["alt"] for attributes in page.all("img"))
+    assert all(page.pictures)
     assert all(attributes.get("scope") in ("row", "col") for attributes in page.all("th"))
     assert len(page.all("h1")) == 1
     identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -174,7 +172,7 @@ def test_all_cells_were_lost(toys, tmp_path):
     board, _ = toys({"CKA": "broke", "DSA": "broke"})
     page = Page(written(tmp_path, board, pd.DataFrame()))
     assert "2 metrics on 1 test case" in page.text
-    assert not page.all("img")
+    assert not page.pictures
 
 
 def test_nothing_was_measured(toys, tmp_path):

@@ -42,12 +42,11 @@ def test_everything_is_there(html, usual):
 
 def test_figures_have_words(html):
     page = Page(html)
-    images = page.all("img")
-    assert len(images) == 2
+    assert len(page.pictures) == 2
     kinds = [chart["kind"] for chart in page.charts.values()]
     assert kinds == ["strips", *["matrix"] * 3]
     assert len(page.charts["chart-1"]["choices"]) == 3
-    assert all(image["alt"] for image in images)
+    assert all(page.pictures)
     assert len(page.all("h1")) == 1
 
 
@@ -69,6 +68,7 @@ def test_names_are_escaped(hostile, tmp_path):
     assert "<script>alert" not in html
     page = Page(html)
     assert not page.all("img")
+    assert not page.pictures
     assert not page.all("u")
     assert not page.all("i")
     for known in ("<script>alert(1)</script>|[x]", "<img src=x>|", "<i>DSA|</i> $x_{$"):
@@ -107,5 +107,5 @@ def test_one_figure_that_fails_costs_that_figure(usual, tmp_path, monkeypatch):
     lost = "The figure groups-mamba could not be shown: KeyError: 'odd'."
     page = Page(written(tmp_path, known, lost=[lost]))
     assert lost in page.text
-    assert not page.all("img")
+    assert not page.pictures
     assert len(page.charts) == 1 + 3
