@@ -63,10 +63,8 @@ def _make_short(parent: ElementTree.Element) -> None:
         if child.tag in _DROPPED:
             continue
         _make_short(child)
-        kept = set(child.attrib) - {"id"}
-        children += (
-            list(child) if child.tag == "g" and not kept else [] if child.tag == "defs" and not len(child) else [child]
-        )
+        dissolved = child.tag == "g" and not child.attrib.keys() - {"id"}
+        children += list(child) if dissolved else [child]
     parent[:] = children
     for name in parent.attrib.keys() & set(_ROUNDED):
         parent.attrib[name] = _LETTER.sub(r"\1", _rounded(parent.attrib[name]))
