@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 
+from dynalign.cli.meta import Typed
 from dynalign.cli.start import start
 from dynalign.errors import DynalignError
 from dynalign.identity import KEY_LENGTH
@@ -24,6 +26,7 @@ _OF_DATA = (*_LISTS, *_WORDS, *_NUMBERS)
 
 def main() -> None:
     """Run what was typed; exit with 0 if everything was compared."""
+    Typed.words = sys.argv[1:]
     start("compare", rewritten)
 
 

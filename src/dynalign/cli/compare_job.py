@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
@@ -25,11 +25,11 @@ from dynalign.comparison import Comparison, compare, network_recording
 from dynalign.comparison.trajectories import read_trajectories
 from dynalign.data import Recording, Recordings
 from dynalign.errors import DynalignError
-from dynalign.report import comparison_figures, print_comparison, write_comparison
+from dynalign.report import Problem, comparison_figures, print_comparison, write_comparison
 from dynalign.representations import check_components
 from dynalign.results import Result, Sweep
 from dynalign.store import Run, RunStore
-from dynalign.tables import write_table
+from dynalign.tables import read_table, write_table
 
 _TABLES = ("dissimilarities", "recordings", "fits", "trajectories")
 _SHORT = 8  # digits of a key that are shown
@@ -101,7 +101,7 @@ def _write(found: Comparison, folder: Path) -> None:
 
 
 def _show(result: Result, sweep: Sweep, out: Console) -> list[str]:
-    table, recordings, fits, paths = (pd.read_parquet(result.folder / f"{name}.parquet") for name in _TABLES)
+    table, recordings, fits, paths = (read_table(result.folder, name) for name in _TABLES)
     metrics = {label: each for label, each in sweep.metrics.items() if label in result.metrics}
     shown: dict[str, Any] = {
         "table": table, "recordings": recordings, "fits": fits, "notes": result.details["notes"], "metrics": metrics,
@@ -121,6 +121,17 @@ def _show(result: Result, sweep: Sweep, out: Console) -> list[str]:
     )
     print_comparison(out, paths={"table": result.folder / "dissimilarities.csv", "report": page.path}, **shown)
     return [*problems, *(problem for problem in page.problems if problem not in problems)]
+
+
+def figures(sweep: Sweep) -> dict[str, Figure | Problem]:
+    """Return the figures of comparisons that have ended, from what they left in their folders."""
+    found: dict[str, Figure | Problem] = {}
+    for result in sweep.finished:
+        table, fits = (read_table(result.folder, name) for name in ("dissimilarities", "fits"))
+        metrics = {label: each for label, each in sweep.metrics.items() if label in result.metrics}
+        within = f"{result.folder.name}/" if len(sweep.finished) > 1 else ""
+        found |= {f"{within}{name}": each for name, each in comparison_figures(table, fits, metrics).items()}
+    return found
 
 
 class _Bar:

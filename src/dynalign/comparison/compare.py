@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,8 @@ def _recordings(
 
 def network_recording(name: str, run: Any) -> Recording:
     """Return the states of the trained network of a run of the store, on its probe trials."""
-    return recording_of(name, run.states(), Reading(axes=AXES))
+    made = recording_of(name, run.states(), Reading(axes=AXES))
+    return replace(made, notes=[f"The states of {name} are those of the stimulus in the probe trials of the network."])
 
 
 def _is_run(value: Any) -> bool:

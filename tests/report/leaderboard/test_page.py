@@ -24,9 +24,35 @@ def written(folder, board, rows, lost=(), **changes):
 
 
 @pytest.fixture(scope="module")
-def html(usual, tmp_path_factory):
+def page(usual, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
     failures = [Failure(["metric=causal_ot"], "took longer than 120 s")]
-    return written(tmp_path_factory.mktemp("page"), *usual, failures=failures)
+    written(folder, *usual, failures=failures)
+    return folder / "out" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_browser_opens_it_and_nothing_goes_wrong(browser, page, width):
+    """The last of them stays open for the test that follows."""
+    assert browser.goes_well(page, width) == 10
+
+
+@pytest.mark.slow
+def test_a_cell_tells_both_systems_and_their_distance(browser, page):
+    if browser.evaluate("window.innerWidth") != 1400:
+        browser.dress(1400, "dark")
+        browser.open(page)
+    heat = browser.bring("Heat map of the CKA dissimilarities of all systems, matched")
+    said = browser.tooltip(f"{heat}.querySelector('.heatmaplayer')", 2.5 / 4, 0.5 / 4)
+    assert "0.400" in said
+    assert "1 · ring(rate=0.5)" in said
+    assert "3 · line(rate=0.5)" in said
 
 
 @pytest.fixture

@@ -19,10 +19,37 @@ def written(folder, *studies, lost=(), **changes):
 
 
 @pytest.fixture(scope="module")
-def html(usual, tmp_path_factory):
+def page(usual, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
     few = replace(usual, rows=usual.rows[usual.rows["model"] == "mamba"])  # figures take their time
     failures = [Failure(["protocol=published"], "no luck")]
-    return written(tmp_path_factory.mktemp("page"), few, failures=failures)
+    written(folder, few, failures=failures)
+    return folder / "out" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_browser_opens_it_and_nothing_goes_wrong(browser, page, width):
+    """The last of them stays open for the test that follows."""
+    assert browser.goes_well(page, width) == 4
+
+
+@pytest.mark.slow
+def test_a_dot_tells_its_network_and_a_mean_its_interval(browser, page):
+    if browser.evaluate("window.innerWidth") != 1400:
+        browser.dress(1400, "dark")
+        browser.open(page)
+    strips = browser.bring("masters")
+    assert browser.evaluate(f"{strips}.data.some(each => each.type === 'violin')") is False  # of groups of three
+    points = f"[...{strips}.querySelectorAll('.scatterlayer .points')]"
+    said = browser.tooltip(f"{points}[0].querySelector('path')")
+    assert "seed" in said
+    assert "mean" in browser.tooltip(f"{points}[1].querySelector('path')")
 
 
 def test_everything_is_there(html, usual):

@@ -21,6 +21,7 @@ from dynalign.report.parts.style import Style
 from dynalign.report.sweep.charts import states_charts
 from dynalign.studies import Trajectories
 
+_TOLD = 6  # pairs up to which each has a sentence
 _SHOWN = 40  # recordings up to which the page shows where the states of each go
 
 
@@ -127,11 +128,11 @@ def _part(
             {**row, "floor_text": spelt(row["floor"], row["floor_low"], row["floor_high"])}
             for row in own.to_dict("records")
         ],
+        "pairs": pieces.chart(f"The figure of pairs by {label}", partial(pairs_chart, mine, label)),
         "matrix": pieces.chart(f"The matrix of {label}", partial(matrix_chart, whole, label)),
         "map": pieces.chart(f"The map of {label}", partial(map_chart, whole, label, styles)),
-        "pairs": pieces.chart(f"The figure of pairs by {label}", partial(pairs_chart, mine, label)),
         "more": max(0, int((mine["reason"] == "").sum()) - MOST),
-        "says": [_sentence(row) for row in rows],
+        "says": _says(rows),
     }
 
 
@@ -149,6 +150,22 @@ def _states(pieces: Pieces, states: Mapping[str, Trajectories], names: Sequence[
         notes.append(f"Of conditions or trials, some are shown: {listed(fewer[:4])}{' and others' * (len(fewer) > 4)}.")
     made = partial(states_charts, shown, places, {}, of="recording")
     return {"figure": pieces.chart("The figure of states", lambda: made()["states"]), "notes": notes}
+
+
+def _says(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """Say what the numbers of a metric say: of every pair, where these are few."""
+    if len(rows) <= _TOLD:
+        return [_sentence(row) for row in rows]
+    known = sorted((row for row in rows if not row["reason"]), key=lambda row: float(row["dissimilarity"]))
+    if not known:
+        return [f"No distance of any of {len(rows)} pairs. {rows[0]['reason']}"]
+    says = [f"Most alike: {_sentence(known[0])}", f"Least alike: {_sentence(known[-1])}"]
+    judged = [row for row in known if row["verdict"]]
+    if judged:
+        pairs = counted(len(judged), "pair")
+        beyond = sum(bool(row["halves"] > row["floor_high"]) for row in judged)
+        says.append(f"Of {pairs}, {beyond} are farther apart than two halves of one recording may be.")
+    return [*says, *(_sentence(row) for row in rows if row["reason"])]
 
 
 def _sentence(row: Mapping[Any, Any]) -> str:
