@@ -161,17 +161,26 @@ class Browser:
         )
         return found
 
-    def goes_well(self, path: Path, width: int) -> int:
-        """Assert that nothing goes wrong with a page in a window of a width, light and dark; return its figures."""
-        self.dress(width, "light")
-        self.open(path)
-        count = self.look_through()
-        assert self.sticks_out() == []
-        ink = "getComputedStyle(document.querySelector('.chart text')).fill"
-        light = self.evaluate(ink)
-        self.dress(width, "dark")
-        self.until(f"{ink} !== {light!r}")
-        assert self.sticks_out() == []
+    def goes_well(self, path: Path, *widths: int) -> int:
+        """Assert that nothing goes wrong with a page in windows of some widths, light and dark; return its figures.
+
+        It is opened once, and stays open, dark, in the last width.
+        """
+        ink = "getComputedStyle(document.querySelector('.chart .xtick text')).fill"
+        size = "document.querySelector('.chart .main-svg').getAttribute('width')"
+        for width in widths:
+            before = None if width == widths[0] else self.evaluate(size)
+            self.dress(width, "light")
+            if before is None:
+                self.open(path)
+                count = self.look_through()
+            else:
+                self.until(f"{size} !== {before!r}")
+            assert self.sticks_out() == []
+            light = self.evaluate(ink)
+            self.dress(width, "dark")
+            self.until(f"{ink} !== {light!r}")
+            assert self.sticks_out() == []
         assert self.fetched() == []
         assert self.errors == []
         return count

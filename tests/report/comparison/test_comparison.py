@@ -119,15 +119,8 @@ def test_many_pairs_are_told_in_few_sentences(shown: dict[str, Any], tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [390, 1400])
-def test_a_browser_opens_it_and_nothing_goes_wrong(browser: Browser, written: Written, width: int) -> None:
-    assert browser.goes_well(written.path, width) == 6
-
-
-@pytest.mark.slow
-def test_what_the_mouse_is_over_tells_its_numbers(browser: Browser, written: Written) -> None:
-    browser.dress(1400, "light")
-    browser.open(written.path)
+def test_a_browser_opens_it_and_the_mouse_finds_numbers(browser: Browser, written: Written) -> None:
+    assert browser.goes_well(written.path, 390, 1400) == 6
     heat = browser.bring("Heat map")
     said = browser.tooltip(f"{heat}.querySelector('.heatmaplayer')", 1.5 / 3, 0.5 / 3)
     for known in ("0.123 [0.100, 0.150]", "1 · a", "2 · b", "floor 0.200"):

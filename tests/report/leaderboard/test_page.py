@@ -37,17 +37,8 @@ def html(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [390, 1400])
-def test_a_browser_opens_it_and_nothing_goes_wrong(browser, page, width):
-    """The last of them stays open for the test that follows."""
-    assert browser.goes_well(page, width) == 10
-
-
-@pytest.mark.slow
-def test_a_cell_tells_both_systems_and_their_distance(browser, page):
-    if browser.evaluate("window.innerWidth") != 1400:
-        browser.dress(1400, "dark")
-        browser.open(page)
+def test_a_browser_opens_it_and_the_mouse_finds_numbers(browser, page):
+    assert browser.goes_well(page, 390, 1400) == 10
     heat = browser.bring("Heat map of the CKA dissimilarities of all systems, matched")
     said = browser.tooltip(f"{heat}.querySelector('.heatmaplayer')", 2.5 / 4, 0.5 / 4)
     assert "0.400" in said

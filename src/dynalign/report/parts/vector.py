@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
@@ -21,10 +22,14 @@ _TRANSLATION = re.compile(r"translate\([^)]*\)")
 _DROPPED = ("metadata", "style")  # what matplotlib's style says, the page says of all of its pictures
 
 
-def themed() -> dict[str, str]:
-    """Return matplotlib's settings under which figures are drawn for a page."""
+def themed() -> dict[str, Any]:
+    """Return matplotlib's settings under which figures are drawn for a page.
+
+    Points that are less than half a pixel off a line are left out, which halves what long trajectories take.
+    """
     inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color")
-    return {**dict.fromkeys(("figure.facecolor", "axes.facecolor"), CARD), **dict.fromkeys((*inks, "grid.color"), INK)}
+    cards = dict.fromkeys(("figure.facecolor", "axes.facecolor"), CARD)
+    return {**cards, **dict.fromkeys((*inks, "grid.color"), INK), "path.simplify_threshold": 0.5}
 
 
 def embedded(figure: Figure, prefix: str) -> str:
@@ -37,8 +42,7 @@ def embedded(figure: Figure, prefix: str) -> str:
         What the ids of its parts start with; no other figure of the page may have it.
     """
     buffer = io.BytesIO()
-    # Points that are less than half a pixel off a line are left out, which halves what long trajectories take.
-    with matplotlib.rc_context({"svg.hashsalt": "dynalign", "svg.fonttype": "path", "path.simplify_threshold": 0.5}):
+    with matplotlib.rc_context({"svg.hashsalt": "dynalign", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue())
     for each in root.iter():
