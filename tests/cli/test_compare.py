@@ -14,8 +14,11 @@ from tests.report.pages import Page
 from tests.runs import run_of
 
 from dynalign.cli.compare import rewritten
+from dynalign.cli.compare_job import figures
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA
+from dynalign.report import Problem
+from dynalign.results import Sweep
 from dynalign.store import RunStore
 
 QUICK = ["effort.bootstrap=8", "effort.splits=4", "metric.dsa.starts=24"]
@@ -127,6 +130,9 @@ def test_the_command_leaves_tables_figures_and_a_page(compared: Ran) -> None:
         "trajectories.csv",
     } <= names
     assert json.loads((compared.folder / "result.json").read_text())["status"] == "compared"
+    again = figures(Sweep.load(compared.folder))  # for papers
+    assert len(again) == 6
+    assert not [each for each in again.values() if isinstance(each, Problem)]
 
 
 @pytest.mark.slow

@@ -101,6 +101,6 @@ def _rename(root: ElementTree.Element, prefix: str) -> None:
                 each.attrib[name] = f"#{named[value[1:]]}"
             elif "url(#" in value:
                 each.attrib[name] = _REFERENCE.sub(lambda found: f"url(#{named[found[1]]})", value)
-        name = each.attrib.pop("id", None)
-        if name in named:
-            each.attrib["id"] = named[name]
+        own = each.attrib.pop("id", "")
+        if own in named:
+            each.attrib["id"] = named[own]

@@ -269,7 +269,7 @@ def states_charts(
 
 def _points(path: Matrix) -> list[list[int] | None]:
     """Return a path (time, 3) in whole numbers; None where nothing is known."""
-    known = np.isfinite(path).all(axis=1).tolist()
+    known = [bool(np.isfinite(point).all()) for point in path]
     whole = np.rint(np.nan_to_num(path)).astype(int).tolist()
     return [point if there else None for point, there in zip(whole, known, strict=True)]
 
