@@ -112,7 +112,7 @@
     const count = Math.max(places.length, columns.length), room = box.parentElement.clientWidth;
     const brief = room < narrow || count > 40;
     const numbered = Boolean(chart.numbered);
-    const label = (names, place) => (numbered ? (brief ? place + 1 : `${place + 1} · ${cut(names[place], 34)}`) : cut(names[place], brief ? 12 : 34));
+    const label = (names, place) => (numbered ? (brief ? place + 1 : `${place + 1} · ${cut(names[place], 34)}`) : cut(names[place], brief ? 16 : 34));
     const down = places.map(place => String(label(chart.names, place))), along = columns.map(place => String(label(across, place)));
     const size = count > 24 ? 9 : 11;
     const named = count <= 80;
