@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
 READY_DOCS := $(VENV)/.ready-docs
+READY_DASHBOARD := $(VENV)/.ready-dashboard
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
@@ -32,12 +33,13 @@ paper: $(READY) ## the study, at a small scale: every claim tested, docs/claims.
 	$(BIN)/python study.py -m protocol=corrected$(comma)published scale=$(or $(SCALE),small) hydra.sweep.dir=multirun/paper $(PAPER)
 	$(BIN)/python benchmarks/publish.py --claims multirun/paper
 
-dashboard: $(READY) ## a Weights & Biases workspace of what was logged; DASHBOARD="..." sets overrides
-	$(PIP) -c constraints.txt -e ".[dashboard]"
+dashboard: $(READY_DASHBOARD) ## a Weights & Biases workspace of what was logged; DASHBOARD="..." sets overrides
 	$(BIN)/dynalign dashboard $(DASHBOARD)
 
+NEWEST = $(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html multirun/single/*/report.html 2>/dev/null)))
 figures: $(READY) ## every figure of the newest results as SVG and PDF, for papers; FOLDER="..." names other results
-	$(BIN)/dynalign figures $(or $(FOLDER),$(patsubst %/report.html,%,$(firstword $(shell ls -t multirun/*/report.html 2>/dev/null))))
+	@test -n "$(or $(FOLDER),$(NEWEST))" || { echo "There are no results in multirun yet: make sweep makes some." >&2; exit 1; }
+	$(BIN)/dynalign figures "$(or $(FOLDER),$(NEWEST))"
 
 docs: $(READY_DOCS) ## the documentation as a site that opens without a network: site/index.html; runs its notebooks
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
@@ -87,3 +89,6 @@ $(READY_TEST): $(BIN)/python pyproject.toml constraints.txt
 
 $(READY_DOCS): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,docs)
+
+$(READY_DASHBOARD): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,dashboard)

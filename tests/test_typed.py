@@ -40,13 +40,19 @@ LINES = _lines()
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the documents say that a reader has there: recordings, and a metric of one's own."""
+    """A folder with what the documents say that a reader has: recordings, networks, a metric and data of one's own."""
     folder = tmp_path_factory.mktemp("typed")
     for name in ("monkey_a.mat", "monkey_b.npz", "monkey_c.csv"):
         (folder / "recordings").mkdir(exist_ok=True)
         (folder / "recordings" / name).touch()
     (folder / "mine" / "metric").mkdir(parents=True)
     (folder / "mine" / "metric" / "mine.yaml").write_text("# @package metric.mine\n_target_: dynalign.metrics.CKA\n")
+    (folder / "mine" / "data").mkdir()
+    example = (CONF / "data" / "example.yaml").read_text(encoding="utf-8")
+    (folder / "mine" / "data" / "mine.yaml").write_text(example, encoding="utf-8")
+    for store in ("multirun/store", "elsewhere/store"):
+        for key in ("4df59c68", "9a0c1d2e"):
+            (folder / store / f"{key}{8 * '0'}").mkdir(parents=True)
     return folder
 
 

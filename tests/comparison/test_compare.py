@@ -12,6 +12,7 @@ from examples.recordings import decays, record, rotation
 import dynalign
 from dynalign.comparison import Comparison, Effort
 from dynalign.comparison.correspondence import correspondence_of_rows, correspondence_of_systems
+from dynalign.comparison.keeping import Measurer
 from dynalign.data import Recording
 from dynalign.errors import DynalignError
 from dynalign.metrics import CKA, DSA, InputDSA, Procrustes
@@ -170,14 +171,14 @@ def test_a_run_of_the_store_is_its_networks_states() -> None:
 def test_p_of_conditions_is_uniform_where_nothing_corresponds_and_small_where_it_does() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(5, 8, 6))
-    ps = [correspondence_of_rows(CKA(), x, rng.normal(size=(5, 8, 6)), count=0, seed=0).p for _ in range(25)]
+    ps = [correspondence_of_rows(Measurer(CKA()), x, rng.normal(size=(5, 8, 6)), count=0, seed=0).p for _ in range(25)]
     assert 0.3 < np.mean(ps) < 0.7
     assert np.mean(np.array(ps) <= 0.1) < 0.25
     turn, _ = np.linalg.qr(rng.normal(size=(6, 6)))
-    found = correspondence_of_rows(CKA(), x, x @ turn, count=0, seed=0)
+    found = correspondence_of_rows(Measurer(CKA()), x, x @ turn, count=0, seed=0)
     assert found.p == found.least == 1 / 120
     many = rng.normal(size=(8, 8, 6))
-    assert correspondence_of_rows(CKA(), many, many, count=99, seed=0) == (0.01, 0.01)
+    assert correspondence_of_rows(Measurer(CKA()), many, many, count=99, seed=0) == (0.01, 0.01)
 
 
 def test_p_of_the_systems_of_conditions() -> None:
@@ -186,5 +187,5 @@ def test_p_of_the_systems_of_conditions() -> None:
         np.cos(rate * np.arange(60)[None, :, None] + rng.uniform(0, 6, size=(8, 1, 4))) for rate in (0.1, 0.3, 0.8, 1.4)
     ]
     noisy = [each + 1e-3 * rng.normal(size=each.shape) for each in systems]
-    found = correspondence_of_systems(DSA(rank=2), systems, noisy, count=0, seed=0)
+    found = correspondence_of_systems(Measurer(DSA(rank=2)), systems, noisy, count=0, seed=0)
     assert found.p == found.least == 1 / 24

@@ -103,7 +103,9 @@ class Browser:
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def open(self, path: Path) -> None:
-        """Open a file, and wait until its script has started."""
+        """Open a file, and wait until its script has started; what was told of another is forgotten."""
+        self.requests.clear()
+        self.errors.clear()
         self.ask("Page.navigate", url=path.resolve().as_uri())
         self.until("document.readyState === 'complete' && document.documentElement.dataset.ready === 'yes'")
 
@@ -152,11 +154,54 @@ class Browser:
         """Return what is wider than the window, or than the figure that it is in."""
         found: list[str] = self.evaluate(
             "[document.documentElement.scrollWidth > window.innerWidth ? 'the page' : '',"
-            " ...[...document.querySelectorAll('figure, .legend, .controls, .chart > .plot-container')].map(each =>"
+            " ...[...document.querySelectorAll('figure, .picture, .legend, .controls, .chart > .plot-container')].map("
+            " each =>"
             " each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > window.innerWidth"
             " ? each.className + ' ' + each.textContent.slice(0, 60) : '')].filter(each => each)"
         )
         return found
+
+    def goes_well(self, path: Path, *widths: int) -> int:
+        """Assert that nothing goes wrong with a page in windows of some widths, light and dark; return its figures.
+
+        It is opened once, and stays open, dark, in the last width.
+        """
+        ink = "getComputedStyle(document.querySelector('.chart .xtick text')).fill"
+        size = "document.querySelector('.chart .main-svg').getAttribute('width')"
+        for width in widths:
+            before = None if width == widths[0] else self.evaluate(size)
+            self.dress(width, "light")
+            if before is None:
+                self.open(path)
+                count = self.look_through()
+            else:
+                self.until(f"{size} !== {before!r}")
+            assert self.sticks_out() == []
+            light = self.evaluate(ink)
+            self.dress(width, "dark")
+            self.until(f"{ink} !== {light!r}")
+            assert self.sticks_out() == []
+        assert self.fetched() == []
+        assert self.errors == []
+        return count
+
+    def bring(self, label: str) -> str:
+        """Scroll to the first figure that is described so, and return its expression."""
+        found = f"[...document.querySelectorAll('.chart')].find(each => each.ariaLabel.includes({label!r}))"
+        self.evaluate(f"{found}.scrollIntoView({{block: 'center'}})")
+        self.until(f"{found}.dataset.drawn === 'yes'")
+        return found
+
+    def tooltip(self, part: str, across: float = 0.5, down: float = 0.5) -> str:
+        """Return what is said where the mouse is over a part of a figure, so far across and down."""
+        x, y, width, height = self.evaluate(
+            f"(({{x, y, width, height}}) => [x, y, width, height])({part}.getBoundingClientRect())"
+        )
+        self.hover(x + across * width, y + down * height)
+        said: str = self.until(
+            f"[...{part}.closest('.chart').querySelectorAll('.hoverlayer text')].map(each => each.textContent).join('')"
+        )
+        return said
 
     def fetched(self) -> list[str]:
         """Return what was asked of anything but the file itself and what it carries."""

@@ -15,10 +15,10 @@ from dynalign.results import Sweep
 
 _USAGE = (
     "usage: dynalign figures FOLDER\n\n"
-    "Writes every figure of a folder in which train, testcase or study has left its results as SVG and as PDF, with\n"
-    "embedded fonts and colours that can be told apart whatever colours one sees, into FOLDER/figures."
+    "Writes every figure of a folder in which train, testcase, study or compare has left its results as SVG and as\n"
+    "PDF, with embedded fonts and colours that can be told apart whatever colours one sees, into FOLDER/figures."
 )
-_SUMMARIES = {"train": "summary", "testcase": "leaderboard", "study": "study_summary"}
+_SUMMARIES = {"train": "summary", "testcase": "leaderboard", "study": "study_summary", "compare": "compare_job"}
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,12 +16,20 @@ from dynalign.redaction import redacted
 _PACKAGES = ("dynalign", "torch", "pytorch-lightning", "hydra-core", "numpy", "scipy", "plotly", "wandb")
 
 
+class Typed:
+    """What was typed, where Hydra is given something else instead."""
+
+    words: Sequence[str] | None = None
+
+
 def meta() -> dict[str, str]:
     """Return the command that was typed, the date, the commit if git has one, and versions, by name."""
     script = Path(sys.argv[0]).name
     command = f"python {script}" if script.endswith(".py") else script  # that of the package is two words
     return {
-        "command": redacted(" ".join([command, shlex.join(sys.argv[1:])]).strip()),
+        "command": redacted(
+            " ".join([command, shlex.join(sys.argv[1:] if Typed.words is None else Typed.words)]).strip()
+        ),
         "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         **_commits(),
         "python": platform.python_version(),

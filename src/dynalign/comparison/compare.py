@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynalign.comparison.measuring import Effort, Progress, Work
 from dynalign.comparison.result import Comparison, Fit, Pair
 from dynalign.comparison.views import ALIGNED, View, common_means, view_of, why_unmatched
 from dynalign.data import Reading, Recording, recording_of
+from dynalign.data.settings import AXES
 from dynalign.errors import DynalignError
 from dynalign.metrics import DSA, Metric
+
+if TYPE_CHECKING:
+    from dynalign.store import RunStore
 
 
 def compare(
@@ -23,6 +28,7 @@ def compare(
     reading: Reading | None = None,
     effort: Effort | None = None,
     progress: Progress | None = None,
+    store: RunStore | None = None,
 ) -> Comparison:
     """Compare recordings, networks, or both, each with each.
 
@@ -45,6 +51,8 @@ def compare(
         How often trials are drawn, halved and permuted.
     progress : callable, optional
         Called with what is done, and (done, in all) of it.
+    store : RunStore, optional
+        Where what is measured is kept, and what was measured before is found; nothing is kept by default.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def compare(
     pairs: list[Pair] = []
     fits: list[Fit] = []
     for metric in chosen:
-        work = Work(metric, views[metric.label], recordings, effort or Effort(), progress)
+        work = Work(metric, views[metric.label], recordings, effort or Effort(), progress, store)
         pairs += work.pairs()
         fits += work.fits()
         notes += work.notes
@@ -92,7 +100,10 @@ def _recordings(
         if unknown:
             raise DynalignError(f"conditions names {unknown[0]}, which is not among {', '.join(map(str, systems))}.")
         found = [
-            recording_of(str(name), _states(value), reading, conditions.get(name)) for name, value in systems.items()
+            recording_of(str(name), network_recording(str(name), value), conditions=conditions.get(name))
+            if _is_run(value)
+            else recording_of(str(name), value, reading, conditions.get(name))
+            for name, value in systems.items()
         ]
     else:
         found = list(systems)
@@ -105,9 +116,14 @@ def _recordings(
     return found
 
 
-def _states(value: Any) -> Any:
-    """Return the states of a run of the store; anything else as it is."""
-    return value.states() if hasattr(value, "states") and hasattr(value, "weights") else value
+def network_recording(name: str, run: Any) -> Recording:
+    """Return the states of the trained network of a run of the store, on its probe trials."""
+    made = recording_of(name, run.states(), Reading(axes=AXES))
+    return replace(made, notes=[f"The states of {name} are those of the stimulus in the probe trials of the network."])
+
+
+def _is_run(value: Any) -> bool:
+    return hasattr(value, "states") and hasattr(value, "weights")
 
 
 def _check_some_match(metric: Metric, view: View, recordings: Sequence[Recording]) -> None:

@@ -19,14 +19,14 @@ true one as there are symmetries.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from dynalign.metrics import Metric, measure
+from dynalign.comparison.keeping import Measurer, Shown, as_shown
 
 ALL = 6  # conditions up to which every assignment is tried
 _ROUNDING = 1e-9
@@ -40,30 +40,26 @@ class Correspondence(NamedTuple):
 
 
 def correspondence_of_rows(
-    metric: Metric, x: npt.NDArray[Any], y: npt.NDArray[Any], *, count: int, seed: int
+    measure: Measurer, x: npt.NDArray[Any], y: npt.NDArray[Any], *, count: int, seed: int
 ) -> Correspondence:
     """Test it for condition means (conditions, time, units), with a metric that compares row by row."""
     orders = _orders(len(x), count, seed)
-    systems: dict[Any, Any] = {"x": x}
-    systems |= {place: _rows(y, order) for place, order in enumerate(orders)}
-    found = measure(metric, systems, [("x", place) for place in range(len(orders))], strict=True)
+    systems: dict[Any, Shown] = {"x": as_shown(x)}
+    systems |= {place: as_shown(y[order]) for place, order in enumerate(orders)}
+    found = measure(systems, [("x", place) for place in range(len(orders))], strict=True)
     return _p(np.array([each.value for each in found]), len(x))
 
 
 def correspondence_of_systems(
-    metric: Metric, x: Sequence[Any], y: Sequence[Any], *, count: int, seed: int
+    measure: Measurer, x: Sequence[Any], y: Sequence[Any], *, count: int, seed: int
 ) -> Correspondence:
     """Test it for the system of each condition, with a metric whose trials need not match."""
-    systems: dict[Any, Any] = {("x", place): each for place, each in enumerate(x)}
-    systems |= {("y", place): each for place, each in enumerate(y)}
+    systems: dict[Any, Shown] = {("x", place): as_shown(each) for place, each in enumerate(x)}
+    systems |= {("y", place): as_shown(each) for place, each in enumerate(y)}
     pairs = [(("x", i), ("y", j)) for i in range(len(x)) for j in range(len(y))]
-    matrix = np.array([each.value for each in measure(metric, systems, pairs, strict=True)]).reshape(len(x), len(y))
+    matrix = np.array([each.value for each in measure(systems, pairs, strict=True)]).reshape(len(x), len(y))
     rows = np.arange(len(x))
     return _p(np.array([matrix[rows, order].mean() for order in _orders(len(x), count, seed)]), len(x))
-
-
-def _rows(y: npt.NDArray[Any], order: npt.NDArray[np.intp]) -> Callable[[], npt.NDArray[Any]]:
-    return lambda: y[order]
 
 
 def _orders(conditions: int, count: int, seed: int) -> list[npt.NDArray[np.intp]]:

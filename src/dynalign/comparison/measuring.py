@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,18 @@ from dynalign.comparison.correspondence import (
     correspondence_of_rows,
     correspondence_of_systems,
 )
+from dynalign.comparison.keeping import Measurer, Shown, content_of
 from dynalign.comparison.result import Fit, Pair
 from dynalign.comparison.views import ALIGNED, Size, View, why_unmatched
 from dynalign.data import Recording
 from dynalign.errors import DamagedError, DynalignError
-from dynalign.metrics import Distance, Metric, measure
+from dynalign.identity import text_of
+from dynalign.metrics import Distance, Metric
 from dynalign.metrics.operators import OperatorMetric
 from dynalign.metrics.pairwise import reason_of
+
+if TYPE_CHECKING:
+    from dynalign.store import RunStore
 
 _SPREAD = (2.5, 97.5)
 _TELLING = 20  # assignments below which no p can be 0.05
@@ -69,9 +74,17 @@ class Work:
     """All that one metric measures."""
 
     def __init__(
-        self, metric: Metric, view: View, recordings: Sequence[Recording], effort: Effort, progress: Progress | None
+        self,
+        metric: Metric,
+        view: View,
+        recordings: Sequence[Recording],
+        effort: Effort,
+        progress: Progress | None,
+        store: RunStore | None = None,
     ) -> None:
         self.metric, self.view, self.effort = metric, view, effort
+        self._measure = Measurer(metric, store)
+        self._contents = {each.name: content_of(each.trials) for each in recordings}
         self.recordings = {each.name: each for each in recordings}
         self.report = progress
         self.notes: list[str] = []
@@ -122,20 +135,25 @@ class Work:
         for name in dict.fromkeys(name for pair in pairs for name in pair):
             with warnings.catch_warnings(record=True) as caught, suppress(Exception):  # which it is told of below
                 warnings.simplefilter("always")
-                ready[name] = self.metric.prepare(systems[name](), where=name)
+                ready[name] = self.metric.prepare(systems[name].make(), where=name)
             text = " ".join(dict.fromkeys(str(each.message) for each in caught))
             self.fitted[name] = replace(self.fitted[name], warnings=text)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = measure(self.metric, systems, pairs, prepared=ready, progress=self._progress("distances"))
-            own = measure(self.metric, systems, [(name, name) for name in ready], prepared=ready)
+            found = self._measure(systems, pairs, prepared=ready, progress=self._progress("distances"))
+            own = self._measure(systems, [(name, name) for name in ready], prepared=ready)
         for name, distance in zip(ready, own, strict=True):
             self.fitted[name] = replace(self.fitted[name], itself=distance.value)
         self.notes += [f"{self.metric.label}: {each.message}" for each in caught]
         return found
 
-    def _shown(self, name: str, places: npt.NDArray[np.intp] | None = None) -> Callable[[], Any]:
-        return lambda: self.view.system(self.recordings[name], places)
+    def _shown(self, name: str, places: npt.NDArray[np.intp] | None = None) -> Shown:
+        recording = self.recordings[name]
+        about = {"trials": self._contents[name], "places": None if places is None else places.tolist()}
+        if self.view.means is not None:
+            labels = list(recording.conditions or ())
+            about |= {"means": list(self.view.means.labels), "steps": self.view.means.steps, "conditions": labels}
+        return Shown(text_of(about), lambda: self.view.system(recording, places))
 
     def _bootstrap(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], npt.NDArray[np.float64]]:
         """Return distances of trials drawn with replacement, by pair."""
@@ -223,7 +241,7 @@ class Work:
     def _values(self, systems: Any, pairs: Any, what: str) -> npt.NDArray[np.float64]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what there is to say of samples is said of the whole
-            found = measure(self.metric, systems, pairs, progress=self._progress(what))
+            found = self._measure(systems, pairs, progress=self._progress(what))
         return np.array([each.value for each in found])
 
     def _progress(self, what: str) -> Callable[[int, int], None] | None:
@@ -261,12 +279,12 @@ class Work:
         means = self.view.means
         if means is not None and self.metric.needs_matched_trials:
             x, y = (self.view.system(each) for each in both)
-            return correspondence_of_rows(self.metric, x, y, count=count, seed=seed)
+            return correspondence_of_rows(self._measure, x, y, count=count, seed=seed)
         if means is not None:
             parts = [[each.means([label], means.steps) for label in labels if label in means.labels] for each in both]
         else:
             parts = [[each.system(each.of_condition(label)) for label in labels] for each in both]
-        return correspondence_of_systems(self.metric, parts[0], parts[1], count=count, seed=seed)
+        return correspondence_of_systems(self._measure, parts[0], parts[1], count=count, seed=seed)
 
     def _explained(self, pair: tuple[str, str]) -> dict[str, Any]:
         """Return what the metric says of its alignment, and note what it says of its fits, if it says anything."""

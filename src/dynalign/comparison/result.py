@@ -163,6 +163,20 @@ class Comparison:
             ]
         )
 
+    def trajectory_table(self) -> pd.DataFrame:
+        """Return where states go: a row per recording, condition and time step, in the recording's own components.
+
+        Raises
+        ------
+        DynalignError
+            If what this needs is not installed.
+        """
+        try:
+            from dynalign.comparison.trajectories import trajectory_table  # the comparison itself needs none of it
+        except ImportError as error:
+            raise DynalignError("trajectory_table() needs what pip install 'dynalign[train]' brings.") from error
+        return trajectory_table(self.recordings)
+
     def plot(self, metric: str | None = None) -> Figure:
         """Return the matrix of dissimilarities as a figure.
 

@@ -98,7 +98,11 @@ class Recordings:
             whole, key = _with_key(base or Path(), path)
             how = self._reading(place).of(key)
             found += _folder(whole, name, how, self.folder) if whole.is_dir() else [_read(whole, name, how)]
-        return found if self.components is None else [each.reduced(self.components) for each in found]
+        return [self.kept(each) for each in found]
+
+    def kept(self, recording: Recording) -> Recording:
+        """Return a recording in as many principal components as are kept."""
+        return recording if self.components is None else recording.reduced(self.components)
 
     def _reading(self, place: int) -> Reading:
         condition = self.condition[place] if isinstance(self.condition, list) and self.condition else self.condition
@@ -130,8 +134,8 @@ def recording_of(
     """
     how = how or Reading()
     if isinstance(value, Recording):
-        return replace(value, name=name)
-    if isinstance(value, (str, Path)):
+        made = replace(value, name=name)
+    elif isinstance(value, (str, Path)):
         path, key = _with_key(Path(), str(value))
         made = _read(path, name, how.of(key))
     else:

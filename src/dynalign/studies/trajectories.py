@@ -17,7 +17,8 @@ from dynalign.tasks import Task, Trials
 from dynalign.tasks.base import Space
 from dynalign.tasks.trials import IGNORE, PADDING
 
-_COMPONENTS = 3
+COMPONENTS = 3
+"""In which trajectories are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +55,17 @@ class Trajectories:
     known : int
         How many conditions there are, of which these are some.
     states : array (checkpoints, conditions, time, 3)
-        Time steps that every probe trial has, perhaps not each of them.
+        Time steps that every probe trial has, perhaps not each of them; NaN where nothing is known.
     explained : array (checkpoints,)
         The share of the variance of the mean states that lies in the components.
     times : array (time,)
         In ms from the start of the trial.
     periods : sequence of str
-        That of each time step, in the first trial.
-    trial : ExampleTrial
+        That of each time step, in the first trial; none where trials have no periods.
+    trial : ExampleTrial, optional
         Of the same probe trials, at the same time steps.
+    clock : str
+        What times are counted in, if not in ms.
     """
 
     epochs: Sequence[int]
@@ -72,7 +75,8 @@ class Trajectories:
     explained: npt.NDArray[np.float64]
     times: npt.NDArray[np.float64]
     periods: Sequence[str]
-    trial: ExampleTrial
+    trial: ExampleTrial | None = None
+    clock: str = "ms"
 
 
 def trajectories(
@@ -106,12 +110,12 @@ def trajectories(
     task = whole.lasting(network.task)
     trials = whole.probe(network.task)
     kept = np.flatnonzero((trials.periods != PADDING).all(axis=0))
-    kept = kept[_some(len(kept), steps)]
+    kept = kept[spaced(len(kept), steps)]
     if not len(kept):
         raise DynalignError("The probe trials have no time step that all of them share.")
-    epochs = [run.epochs[place] for place in _some(len(run.epochs), checkpoints)]
+    epochs = [run.epochs[place] for place in spaced(len(run.epochs), checkpoints)]
     names, belongs = _conditions(trials)
-    chosen = [names[place] for place in _some(len(names), conditions)]
+    chosen = [names[place] for place in spaced(len(names), conditions)]
     means = []
     for epoch in epochs:
         network.model.load_state_dict(run.weights(epoch))
@@ -120,29 +124,30 @@ def trajectories(
         means.append(np.stack([states[belongs == name].mean(axis=0, dtype=np.float64) for name in chosen]))
     # The components are those of the means, in which noise of single trials has no part, of all checkpoints together.
     together = np.concatenate(means)
-    (reduced,) = reduce_units([together], components=min(_COMPONENTS, together.shape[-1]))
-    shown = np.zeros((len(epochs), len(chosen), len(kept), _COMPONENTS))
+    (reduced,) = reduce_units([together], components=min(COMPONENTS, together.shape[-1]))
+    shown = np.zeros((len(epochs), len(chosen), len(kept), COMPONENTS))
     shown[..., : reduced.shape[-1]] = reduced.reshape(*shown.shape[:3], -1)
     return Trajectories(
         epochs=epochs,
         conditions=chosen,
         known=len(names),
         states=shown,
-        explained=np.array([_explained(full, part) for full, part in zip(means, shown, strict=True)]),
+        explained=np.array([share_explained(full, part) for full, part in zip(means, shown, strict=True)]),
         times=kept.astype(np.float64) * task.dt,
         periods=[task.periods[index] for index in trials.periods[0, kept]],
         trial=_example(trials, kept, belongs),
     )
 
 
-def _some(count: int, most: int) -> npt.NDArray[np.int64]:
+def spaced(count: int, most: int) -> npt.NDArray[np.int64]:
     """Return places out of ``count``: all, or so many at equal distances, the first and the last among them."""
     return (
         np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)) if count else np.zeros(0, int)
     )
 
 
-def _explained(states: npt.NDArray[Any], reduced: npt.NDArray[Any]) -> float:
+def share_explained(states: npt.NDArray[Any], reduced: npt.NDArray[Any]) -> float:
+    """Return the share of the variance of states (..., units) that is left in some components of them."""
     total = float(states.reshape(-1, states.shape[-1]).astype(float).var(axis=0).sum())
     return float(reduced.reshape(-1, reduced.shape[-1]).astype(float).var(axis=0).sum()) / total if total > 0 else 1.0
 

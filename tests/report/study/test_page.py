@@ -19,10 +19,28 @@ def written(folder, *studies, lost=(), **changes):
 
 
 @pytest.fixture(scope="module")
-def html(usual, tmp_path_factory):
+def page(usual, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
     few = replace(usual, rows=usual.rows[usual.rows["model"] == "mamba"])  # figures take their time
     failures = [Failure(["protocol=published"], "no luck")]
-    return written(tmp_path_factory.mktemp("page"), few, failures=failures)
+    written(folder, few, failures=failures)
+    return folder / "out" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_browser_opens_it_and_the_mouse_finds_numbers(browser, page):
+    assert browser.goes_well(page, 390, 1400) == 10
+    strips = browser.bring("masters")
+    assert browser.evaluate(f"{strips}.data.some(each => each.type === 'violin')") is False  # of groups of three
+    assert "seed" in browser.tooltip(f"{strips}.querySelector('.scatterlayer .points path')")
+    means = browser.evaluate(f"{strips}.data.filter(each => each.error_x).map(each => each.hovertext[0])")
+    assert len(means) == 2
+    assert all("mean" in mean and "[" in mean for mean in means)
 
 
 def test_everything_is_there(html, usual):
@@ -42,12 +60,10 @@ def test_everything_is_there(html, usual):
 
 def test_figures_have_words(html):
     page = Page(html)
-    images = page.all("img")
-    assert len(images) == 2
     kinds = [chart["kind"] for chart in page.charts.values()]
-    assert kinds == ["strips", *["matrix"] * 3]
+    assert kinds == ["strips", *["matrix"] * 9]  # groups, what was published of them, and checkpoints
     assert len(page.charts["chart-1"]["choices"]) == 3
-    assert all(image["alt"] for image in images)
+    assert all(each["aria-label"] for each in page.all("div") if each.get("class") == "chart")
     assert len(page.all("h1")) == 1
 
 
@@ -69,6 +85,7 @@ def test_names_are_escaped(hostile, tmp_path):
     assert "<script>alert" not in html
     page = Page(html)
     assert not page.all("img")
+    assert not page.pictures
     assert not page.all("u")
     assert not page.all("i")
     for known in ("<script>alert(1)</script>|[x]", "<img src=x>|", "<i>DSA|</i> $x_{$"):
@@ -101,11 +118,11 @@ def test_one_figure_that_fails_costs_that_figure(usual, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise KeyError("odd")
 
-    monkeypatch.setattr("dynalign.report.study.figures.groups_figure", fail)
+    monkeypatch.setattr("dynalign.report.study.charts.groups_chart", fail)
     rows = usual.rows[(usual.rows["model"] == "mamba") & (usual.rows["part"] == "trained")]
     known = replace(usual, rows=rows)
     lost = "The figure groups-mamba could not be shown: KeyError: 'odd'."
-    page = Page(written(tmp_path, known, lost=[lost]))
+    page = Page(written(tmp_path, known, lost=[lost] * 3))
     assert lost in page.text
-    assert not page.all("img")
+    assert not page.pictures
     assert len(page.charts) == 1 + 3

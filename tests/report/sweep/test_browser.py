@@ -27,32 +27,12 @@ def page(data, tmp_path_factory):
     return written.path
 
 
-def chart(label: str) -> str:
-    """Return the expression of the first figure that is described so."""
-    return f"[...document.querySelectorAll('.chart')].find(each => each.ariaLabel.includes({label!r}))"
-
-
-def bring(browser, found: str) -> None:
-    browser.evaluate(f"{found}.scrollIntoView({{block: 'center'}})")
-    browser.until(f"{found}.dataset.drawn === 'yes'")
-
-
 @pytest.mark.parametrize("width", [390, 1400])
 def test_pages_open_and_nothing_goes_wrong(browser, page, width):
     """The last of them stays open for the tests that follow."""
-    browser.dress(width, "light")
-    browser.open(page)
-    assert browser.look_through() == 9
-    assert browser.sticks_out() == []
-    ink = "getComputedStyle(document.querySelector('.chart .xtitle')).fill"
-    light = browser.evaluate(ink)
-    browser.dress(width, "dark")
-    browser.until(f"{ink} !== {light!r}")
-    assert browser.sticks_out() == []
+    assert browser.goes_well(page, width) == 9
     assert browser.evaluate("window.bad") is None
     assert browser.evaluate("document.querySelectorAll('section :not(li) > b').length") == 0
-    assert browser.fetched() == []
-    assert browser.errors == []
     buttons = browser.evaluate("[...document.querySelectorAll('.modebar button')].map(each => each.ariaLabel)")
     assert bool(buttons) == (width > 600)  # on a phone they would cover the figures
     assert not [label for label in buttons if "share" in label.lower() or "cloud" in label.lower()]
@@ -67,14 +47,8 @@ def wide(browser, page):
 
 
 def test_a_cell_tells_both_runs_the_number_and_the_floor(wide, data):
-    heat = chart("Heat map")
-    bring(wide, heat)
-    x, y, width, height = wide.evaluate(
-        "(({x, y, width, height}) => [x, y, width, height])"
-        f"({heat}.querySelector('.heatmaplayer').getBoundingClientRect())"
-    )
-    wide.hover(x + 3.5 * width / 6, y + 0.5 * height / 6)  # the fourth column of the first row
-    said = wide.until(f"[...{heat}.querySelectorAll('.hoverlayer text')].map(each => each.textContent).join('')")
+    heat = wide.bring("Heat map")
+    said = wide.tooltip(f"{heat}.querySelector('.heatmaplayer')", 3.5 / 6, 0.5 / 6)  # the fourth cell of the first row
     rows = data["table"].query("comparison == 'pairwise'")
     first, fourth = data["runs"]["run"].iloc[[0, 3]]
     (row,) = rows[(rows["run"] == first) & (rows["reference"] == fourth)].to_dict("records")
@@ -103,15 +77,14 @@ def test_time_is_not_cut_and_the_map_is_beside_its_matrix(wide):
     cut = "[...document.querySelectorAll('#networks ~ .wide')].map(each => each.scrollWidth - each.clientWidth)"
     assert max(wide.evaluate(cut)) <= 0
     tops = [
-        wide.evaluate(f"{chart(label)}.closest('figure').getBoundingClientRect().top")
+        wide.evaluate(f"{wide.bring(label)}.closest('figure').getBoundingClientRect().top + window.scrollY")
         for label in ("Heat map", "Map of")
     ]
     assert tops[0] == tops[1]
 
 
 def test_a_filter_hides_rows_and_curves(wide):
-    curves = chart("over epochs")
-    bring(wide, curves)
+    curves = wide.bring("over epochs")
     box = "[...document.querySelectorAll('#filter label')].find(each => each.textContent === 'mamba').firstChild"
     before = wide.evaluate(f"{curves}.data.length")
     wide.evaluate(f"{box}.click()")
@@ -122,8 +95,7 @@ def test_a_filter_hides_rows_and_curves(wide):
 
 
 def test_checkpoints_slide(wide):
-    states = chart("Trajectories")
-    bring(wide, states)
+    states = wide.bring("Trajectories")
     said = f"{states}.closest('section').querySelector('output').textContent"
     assert wide.evaluate(said) == "epoch 4 (final): 90 % of the variance"
     last = wide.evaluate(f"{states}.data[0].x[5]")

@@ -112,7 +112,7 @@
     const count = Math.max(places.length, columns.length), room = box.parentElement.clientWidth;
     const brief = room < narrow || count > 40;
     const numbered = Boolean(chart.numbered);
-    const label = (names, place) => (numbered ? (brief ? place + 1 : `${place + 1} · ${cut(names[place], 34)}`) : cut(names[place], brief ? 12 : 34));
+    const label = (names, place) => (numbered ? (brief ? place + 1 : `${place + 1} · ${cut(names[place], 34)}`) : cut(names[place], brief ? 16 : 34));
     const down = places.map(place => String(label(chart.names, place))), along = columns.map(place => String(label(across, place)));
     const size = count > 24 ? 9 : 11;
     const named = count <= 80;
@@ -252,6 +252,12 @@
     groups.forEach((each, at) => {
       const y = -at;
       const known = each.values.map((_, place) => place).filter(place => typeof each.values[place] === "number");
+      const beside = each.floor ? `<br>floor ${number(each.floor.value)}, up to ${number(each.floor.high)}` : "";
+      if (each.floor) {
+        const part = { type: "rect", x0: 0, x1: each.floor.high, y0: y - 0.24, y1: y + 0.24, layer: "below", line: { width: 0 }, fillcolor: fade(css("--ink"), 0.13) };
+        const stroke = { type: "line", x0: each.floor.value, x1: each.floor.value, y0: part.y0, y1: part.y1, layer: "below", line: { width: 1.5, color: fade(css("--ink"), 0.45) } };
+        shapes.push(part, stroke);
+      }
       if (known.length >= 8)
         traces.push({ type: "violin", orientation: "h", x: known.map(i => each.values[i]), y0: y, points: false, hoverinfo: "skip",
           line: { color: each.colour, width: 1 }, fillcolor: fade(each.colour, 0.16), width: 0.62, spanmode: "hard", side: "both" });
@@ -259,7 +265,7 @@
         type: "scatter", mode: "markers", hoverinfo: "text", x: known.map(i => each.values[i]),
         y: known.map((_, i) => y + (known.length > 1 ? 0.28 * (((i * 0.618) % 1) - 0.5) : 0)),
         marker: { color: each.colour, size: 7, opacity: 0.6, symbol: each.mark },
-        hovertext: known.map(i => `<b>${number(each.values[i])}</b>${plain(unitOf(what))}<br>${plain(each.names[i])}`),
+        hovertext: known.map(i => `<b>${number(each.values[i])}</b>${plain(unitOf(what))}<br>${plain(each.names[i])}${beside}`),
       });
       if (typeof each.mean === "number") {
         const around = each.low === null ? "" : ` [${number(each.low)}, ${number(each.high)}]`;
@@ -267,7 +273,7 @@
           arrayminus: [each.mean - each.low], color: css("--ink"), thickness: 1.6, width: 5 };
         traces.push({ type: "scatter", mode: "markers", x: [each.mean], y: [y], error_x: reach, hoverinfo: "text",
           marker: { symbol: "line-ns-open", size: 17, color: css("--ink"), line: { width: 2.4 } },
-          hovertext: [`<b>mean ${number(each.mean)}${around}</b>${plain(unitOf(what))}<br>${plain(each.name)}`] });
+          hovertext: [`<b>${what.tells ? "" : "mean "}${number(each.mean)}${around}</b>${plain(unitOf(what))}<br>${plain(each.name)}${what.tells ? `, ${what.tells}` : ""}${beside}`] });
       }
       annotations.push({ xref: "paper", x: 0, xanchor: "left", y: y + 0.41, yanchor: "middle", showarrow: false, font: { size: 12 },
         text: `${plain(each.name)}${known.length > 1 ? ` · ${known.length}` : ""}` });
@@ -279,7 +285,7 @@
       shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: each.x, x1: each.x, line: { color: css("--soft"), width: 1.3, dash: each.dash || "dot" } });
     legend(box, (what.levels || []).map(each => ({ text: `${each.text} ${number(each.x)}${each.x > far ? ", further right" : ""}`, colour: css("--soft"), dash: each.dash || "dot" })));
     const highs = groups.map(each => each.high).filter(high => typeof high === "number" && high < 1.6 * Math.max(...values));
-    const most = Math.max(...values, ...highs, ...levels.map(each => each.x), 0);
+    const most = Math.max(...values, ...highs, ...levels.map(each => each.x), ...groups.map(each => (each.floor ? each.floor.high : 0)), 0);
     const layout = layoutOf({
       autosize: true, height: 86 + 58 * groups.length, margin: { l: 10, r: 14, t: 26, b: 50 }, annotations, shapes,
       xaxis: { title: { text: plain(what.xtitle + unitOf(what)) }, range: [0, most > 0.01 ? 1.07 * most : 0.01], zeroline: false, nticks: 8 },
@@ -294,48 +300,52 @@
       Object.assign(state, { at: 0, by: "condition", epoch: 0, view: webgl() ? "space" : "plane" });
       state.bar = controls(box);
       if (chart.networks.length > 1)
-        choice(state.bar, "network", chart.networks.map((each, at) => [String(at), `${each.place} · ${each.name}`]), key => {
+        choice(state.bar, chart.of, chart.networks.map((each, at) => [String(at), `${each.place} · ${each.name}`]), key => {
           state.at = Number(key); slide(); redraw(box);
         });
       choice(state.bar, "coloured by", [["condition", "condition"], ["time", "time in the trial"]], key => { state.by = key; redraw(box); }, state.by);
       if (webgl())
         choice(state.bar, "view", [["space", "three components"], ["plane", "components 1 and 2"]], key => { state.view = key; redraw(box); });
-      const label = element("label", { className: "slide" }, "checkpoint ");
+      const label = element("label"), word = element("span", {}, "checkpoint ");
       const slider = element("input", { type: "range", min: 0, step: 1, ariaLabel: "checkpoint" });
       const said = element("output");
-      label.append(slider, said);
+      label.append(word, slider, said);
       state.bar.append(label);
       const slide = () => {
         const epochs = chart.networks[state.at].epochs;
         slider.max = epochs.length - 1;
         state.epoch = epochs.length - 1;
         slider.value = state.epoch;
+        word.hidden = slider.hidden = epochs.length < 2;
         state.say();
       };
       state.say = () => {
         const { epochs, explained } = chart.networks[state.at];
         const which = state.epoch === 0 ? "initial" : state.epoch === epochs.length - 1 ? "final" : "";
-        said.textContent = `epoch ${epochs[state.epoch]}${which ? ` (${which})` : ""}: ${Math.round(100 * explained[state.epoch])} % of the variance`;
+        const epoch = epochs.length < 2 ? "" : `epoch ${epochs[state.epoch]}${which ? ` (${which})` : ""}: `;
+        said.textContent = `${epoch}${Math.round(100 * explained[state.epoch])} % of the variance`;
       };
       slider.addEventListener("input", () => { state.epoch = Number(slider.value); state.say(); redraw(box); });
       slide();
     }
     const network = chart.networks[state.at], states = network.states[state.epoch], flat = state.view === "plane";
     const traces = [];
-    const text = (condition, at) => `${plain(network.conditions[condition])}<br>${Math.round(network.times[at])} ms, ${plain(network.periods[at])}`;
+    const { clock, periods } = network, time = at => `${clock === "ms" ? "" : `${clock} `}${Math.round(network.times[at])}${clock === "ms" ? " ms" : ""}`;
+    const text = (condition, at) => `${plain(network.conditions[condition])}<br>${time(at)}${periods.length ? `, ${plain(periods[at])}` : ""}`;
     states.forEach((points, condition) => {
       const colour = state.by === "time" ? network.times : spread(condition, states.length);
       const line = { width: flat ? 2 : 4, color: flat && state.by === "time" ? fade(css("--ink"), 0.25) : colour };
       if (state.by === "time" && !flat) Object.assign(line, { colorscale: "Viridis", cmin: network.times[0], cmax: network.times[network.times.length - 1],
-        showscale: condition === 0, colorbar: { thickness: 11, len: 0.7, title: { text: "ms" }, outlinewidth: 0 } });
-      const ends = points.map((_, at) => (at === 0 ? 6 : at === points.length - 1 || network.periods[at] !== network.periods[at + 1] ? 3.5 : 0));
+        showscale: condition === 0, colorbar: { thickness: 11, len: 0.7, title: { text: clock }, outlinewidth: 0 } });
+      const known = points.map((_, at) => at).filter(at => points[at]), first = known[0], last = known[known.length - 1];
+      const ends = points.map((_, at) => (at === first ? 6 : at === last || periods[at] !== periods[at + 1] ? 3.5 : 0));
+      const along = axis => points.map(point => (point ? point[axis] * network.scale : null));
       const marker = { size: flat && state.by === "time" ? 5 : ends, color: colour, opacity: 1, line: { width: 0 }, symbol: "circle" };
       if (state.by === "time") Object.assign(marker, { colorscale: "Viridis", cmin: network.times[0], cmax: network.times[network.times.length - 1],
-        showscale: flat && condition === 0, colorbar: { thickness: 11, title: { text: "ms" }, outlinewidth: 0 } });
+        showscale: flat && condition === 0, colorbar: { thickness: 11, title: { text: clock }, outlinewidth: 0 } });
       traces.push({
         type: flat ? "scatter" : "scatter3d", mode: "lines+markers", hoverinfo: "text", line, marker,
-        x: points.map(point => point[0] * network.scale), y: points.map(point => point[1] * network.scale),
-        z: flat ? undefined : points.map(point => point[2] * network.scale), hovertext: points.map((_, at) => text(condition, at)),
+        x: along(0), y: along(1), z: flat ? undefined : along(2), hovertext: points.map((_, at) => text(condition, at)),
       });
     });
     const high = Math.min(560, Math.max(340, box.clientWidth * 0.7)), line = css("--line");

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,30 +18,20 @@ from dynalign.report.parts.failure import tally
 from dynalign.report.parts.interactive import library, script
 from dynalign.report.parts.numbers import duration, number
 from dynalign.report.parts.problems import Problem, attempt
+from dynalign.report.parts.vector import embedded, themed
 from dynalign.store import write_atomically
 
 _SCREEN = 96  # CSS pixels per inch
 
-_LIGHT = {"figure.facecolor": "#ffffff", "axes.facecolor": "#ffffff"} | dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
-    "#1c2330",
-)
-_DARK = {"figure.facecolor": "#1d232c", "axes.facecolor": "#1d232c"} | dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color", "grid.color"),
-    "#e6eaf0",
-)
-
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure for the page: data URLs for light and dark pages and narrow screens, and its size in CSS pixels."""
+    """A figure as a part of the page, in its colours: the insides of SVGs, their views, and the widths in CSS pixels.
 
-    light: str
-    dark: str
-    width: int
-    height: int
-    narrow_light: str = ""
-    narrow_dark: str = ""
+    There are two where it is drawn otherwise on narrow screens.
+    """
+
+    drawings: Sequence[tuple[Markup, str, int]]
 
 
 class Pieces:
@@ -52,6 +40,7 @@ class Pieces:
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.charts: dict[str, dict[str, Any]] = {}
+        self._pictures = 0
 
     def chart(self, what: str, make: Callable[[], dict[str, Any] | None]) -> str | Problem | None:
         """Make the data of an interactive figure and return its name in the page; None where there is nothing to show.
@@ -71,8 +60,16 @@ class Pieces:
     def picture(
         self, what: str, draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None
     ) -> Picture | Problem:
-        """Draw a figure as ``picture`` does; ``what`` is the start of a sentence about it."""
-        made = attempt(what, lambda: picture(draw, narrow))
+        """Draw a figure for the page and, where its panels can be stacked, for narrow screens.
+
+        ``what`` is the start of a sentence about it.
+        """
+        self._pictures += 1
+        draws = [draw] if narrow is None else [draw, narrow]
+        made = attempt(
+            what,
+            lambda: Picture([_drawn(each, f"p{self._pictures}{'ab'[place]}") for place, each in enumerate(draws)]),
+        )
         if isinstance(made, Problem):
             self.problems.append(made.text)
         return made
@@ -130,23 +127,10 @@ def _relative(target: Path, folder: Path) -> str:
     return quote(Path(os.path.relpath(target, folder)).as_posix())
 
 
-def picture(draw: Callable[[], Figure], narrow: Callable[[], Figure] | None = None) -> Picture:
-    """Draw a figure for light and for dark pages and, where its panels can be stacked, for narrow screens."""
-    light, width, height = _drawn(draw, _LIGHT)
-    dark, _, _ = _drawn(draw, _DARK)
-    if narrow is None:
-        return Picture(light, dark, width, height)
-    return Picture(light, dark, width, height, _drawn(narrow, _LIGHT)[0], _drawn(narrow, _DARK)[0])
-
-
-def _drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> tuple[str, int, int]:
-    """Return a figure as the data URL of an SVG, and its width and height in CSS pixels."""
-    buffer = io.BytesIO()
-    # Artists read their colours when they are drawn as well as when they are made; the salt makes ids repeatable.
-    # Points that are less than half a pixel off a line are left out, which halves what long trajectories take.
-    screen = {"svg.hashsalt": "dynalign", "svg.fonttype": "path", "path.simplify_threshold": 0.5}
-    with matplotlib.rc_context({**theme, **screen}):
+def _drawn(draw: Callable[[], Figure], name: str) -> tuple[Markup, str, int]:
+    """Return the inside of an SVG, what it shows of its plane, and its width in CSS pixels."""
+    with matplotlib.rc_context(themed()):  # artists read their colours when they are drawn as well as when made
         figure = draw()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    width, height = (round(float(inches) * _SCREEN) for inches in figure.get_size_inches())
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"), width, height
+        inside = embedded(figure, name)
+    wide, high = (float(inches) for inches in figure.get_size_inches())
+    return Markup(inside), f"0 0 {72 * wide:g} {72 * high:g}", round(wide * _SCREEN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from dynalign.report.parts.metrics import with_unit
 from dynalign.report.parts.numbers import number
 from dynalign.report.parts.problems import Problem, drawn
 from dynalign.report.parts.style import COLOURS
+from dynalign.report.study.charts import Charts, across_charts, groups_charts, to_masters_charts, within_charts
+from dynalign.report.study.matrices import across_groups, across_matrix, published_matrix, within_matrix
 from dynalign.report.study.results import (
     Studied,
     floors,
@@ -26,24 +28,26 @@ from dynalign.report.study.results import (
     title_of,
     to_pool,
 )
-from dynalign.statistics import spearman
 from dynalign.studies.comparing import TRAINED
-from dynalign.studies.over_learning import FRACTION, FRACTIONS
-from dynalign.studies.published import E4_MATRICES, E7_MATRICES, GROUPS, PARTIAL
-from dynalign.studies.published import Matrix as Published
+from dynalign.studies.over_learning import FRACTION
+from dynalign.studies.published import PARTIAL
 from dynalign.studies.rnn_vs_mamba import ACROSS
 from dynalign.studies.within_learning import WITHIN
 
-_MATRICES: Mapping[str, Mapping[str, Published]] = {"rnn": E4_MATRICES, "mamba": E7_MATRICES}
 _SHARED = {"0 %": ("master_frozen",), "33 %": PARTIAL[:3], "67 %": PARTIAL[3:], "100 %": ("full",)}
 
 
 class Drawing(NamedTuple):
-    """A figure that can be drawn: what stands above it, what it shows, and how."""
+    """A figure that can be drawn: what stands above it, what it shows, and how.
+
+    A page shows interactive ones instead, where there are such, and on a narrow screen what is drawn for it.
+    """
 
     title: str
     about: str
     draw: Callable[[], Figure]
+    charts: Callable[[], Charts] | None = None
+    narrow: Callable[[], Figure] | None = None
 
 
 def study_figures(studied: Studied) -> dict[str, Figure | Problem]:
@@ -61,23 +65,27 @@ def study_draws(studied: Studied) -> dict[str, Drawing]:
                 f"After learning: how far {name} groups are from masters",
                 "Each dot is a network: its mean dissimilarity to the pool of masters that belong to no group.",
                 partial(to_masters_figure, studied, model),
+                partial(to_masters_charts, studied, model),
             )
             found[f"groups-{model}"] = Drawing(
                 f"After learning: {name} groups with each other",
-                "Mean over different networks; what the study published stands below, on its own scale.",
+                "Mean over different networks; what the study published of such groups has its own scale.",
                 partial(groups_figure, studied, model),
+                partial(groups_charts, studied, model),
             )
         if _measured(studied, model, FRACTION):
             found[f"over-learning-{model}"] = Drawing(
                 f"Over learning: {name} groups and masters at the same stage",
                 "Bands are twice the standard error over seeds.",
                 partial(over_learning_figure, studied, model),
+                narrow=partial(over_learning_figure, studied, model, columns=1),
             )
         if _measured(studied, model, f"{WITHIN} 0"):
             found[f"within-learning-{model}"] = Drawing(
                 f"Within learning: {name} checkpoints with each other",
                 "Mean over all networks that learn: how far each has moved between two fractions of its last phase.",
                 partial(within_learning_figure, studied, model),
+                partial(within_charts, studied, model),
             )
     across = studied.rows[studied.rows["part"] == ACROSS] if len(studied.rows) else studied.rows
     if len(across):
@@ -86,6 +94,7 @@ def study_draws(studied: Studied) -> dict[str, Drawing]:
                 f"Across architectures: {model_of(str(one))} and {model_of(str(two))}",
                 "Rows are groups of the one, columns of the other.",
                 partial(across_figure, studied, str(one), str(two)),
+                partial(across_charts, studied, str(one), str(two)),
             )
     return found
 
@@ -138,9 +147,8 @@ def to_masters_figure(studied: Studied, model: str) -> Figure:
 def groups_figure(studied: Studied, model: str) -> Figure:
     """Draw the mean dissimilarity of all groups with all, ours above and the study's below where it published one."""
     groups = studied.groups(model)
-    theirs = _MATRICES.get(model, {})
-    kept = [name for name in groups if name in GROUPS]
-    rows = 2 if theirs and kept else 1
+    theirs = {column: published_matrix(studied, model, column) for column in studied.columns}
+    rows = 2 if any(theirs.values()) else 1
     count = len(studied.columns)
     side = 0.34 * max(len(groups), 4)
     figure = new_figure((side + 2.0) * count, (side + 1.35) * rows)
@@ -150,25 +158,18 @@ def groups_figure(studied: Studied, model: str) -> Figure:
         _matrix(grid[0, place], ours, groups, title, _dissimilarity(studied, column))
         if rows == 1:
             continue
-        axes = grid[1, place]
-        key = "dsa" if studied.metrics[column].compares == "dynamics" else column
-        if key not in theirs:
+        axes, known = grid[1, place], theirs[column]
+        if known is None:
             axes.set_visible(False)
             continue
-        where = [GROUPS.index(name) for name in kept]
-        published = theirs[key].values[np.ix_(where, where)].copy()
-        np.fill_diagonal(published, np.nan)
-        again = group_matrix(studied.rows, column, model, kept)
-        upper = np.triu_indices(len(kept), 1)
-        rho = float(spearman(published[upper], again[upper], np.ones((1, len(upper[0]))))[0])
-        unit = "dissimilarity (rad)" if key == "dsa" else "dissimilarity (angle / (π/2))"
-        _matrix(axes, published, kept, f"published, rank correlation {number(rho)}", unit)
+        title = f"published, rank correlation {number(known.correlation)}"
+        _matrix(axes, known.values, known.names, title, f"dissimilarity ({known.unit})")
     return figure
 
 
-def over_learning_figure(studied: Studied, model: str) -> Figure:
+def over_learning_figure(studied: Studied, model: str, columns: int = 3) -> Figure:
     """Draw dissimilarity to masters at the same fraction of training, and accuracy, by shared pretraining."""
-    grid = panels(len(studied.columns) + 1, 3)
+    grid = panels(len(studied.columns) + 1, columns)
     rows = studied.rows[(studied.rows["part"] == FRACTION) & (studied.rows["model"] == model)]
     for axes, (column, title) in zip(grid, studied.columns.items(), strict=False):
         here = rows[rows["column"] == column]
@@ -203,15 +204,8 @@ def within_learning_figure(studied: Studied, model: str) -> Figure:
     count = len(studied.columns)
     figure = new_figure(4.1 * count, 3.4)
     grid = figure.subplots(1, count, squeeze=False)[0]
-    rows = studied.rows[(studied.rows["model"] == model) & studied.rows["part"].str.startswith(WITHIN)]
-    names = [f"{100 * fraction:.0f} %" for fraction in FRACTIONS]
     for axes, (column, title) in zip(grid, studied.columns.items(), strict=True):
-        here = rows[rows["column"] == column].groupby(["part", "x"])["dissimilarity"].mean()
-        matrix = np.zeros((len(FRACTIONS), len(FRACTIONS)))
-        for part, later, value in here.reset_index().itertuples(index=False):
-            i = FRACTIONS.index(float(str(part).removeprefix(f"{WITHIN} ")))
-            j = int(np.abs(np.array(FRACTIONS) - float(later)).argmin())
-            matrix[i, j] = matrix[j, i] = value
+        names, matrix = within_matrix(studied, model, column)
         _matrix(axes, matrix, names, title, _dissimilarity(studied, column))
         axes.set(xlabel="fraction of training", ylabel="fraction of training")
     return figure
@@ -219,15 +213,12 @@ def within_learning_figure(studied: Studied, model: str) -> Figure:
 
 def across_figure(studied: Studied, one: str, two: str) -> Figure:
     """Draw the mean dissimilarity of the groups of one model to those of another, a panel per column."""
-    rows = studied.rows[(studied.rows["part"] == ACROSS) & (studied.rows["model"] == one)]
-    rows = rows[rows["other_model"] == two]
-    groups = [name for name in studied.groups(one) if name in set(rows["group"])]
+    groups = across_groups(studied, one, two)
     count = len(studied.columns)
     figure = new_figure((0.42 * len(groups) + 2.3) * count, 0.42 * len(groups) + 1.6)
     grid = figure.subplots(1, count, squeeze=False)[0]
     for axes, (column, title) in zip(grid, studied.columns.items(), strict=True):
-        here = rows[rows["column"] == column].groupby(["group", "other_group"])["dissimilarity"].mean()
-        matrix = np.array([[here.get((a, b), np.nan) for b in groups] for a in groups], dtype=float)
+        matrix = across_matrix(studied, one, two, column)
         _matrix(axes, matrix, groups, title, _dissimilarity(studied, column))
         axes.set(xlabel=model_of(two), ylabel=model_of(one))
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pandas as pd
 from dynalign.report.parts.failure import Failure
 from dynalign.report.parts.metrics import guides
 from dynalign.report.parts.page import Pieces, write_page
-from dynalign.report.parts.problems import Written
-from dynalign.report.study.charts import groups_chart, to_masters_chart
+from dynalign.report.parts.problems import Problem, Written, attempt
 from dynalign.report.study.figures import Drawing, study_draws
 from dynalign.report.study.results import Studied
 from dynalign.report.study.texts import (
@@ -95,20 +93,18 @@ def _study(pieces: Pieces, studied: Studied, *, titled: bool) -> dict[str, Any]:
         "says": how_many_learned(studied),
         "networks": network_rows(studied),
         "points": point_rows(studied),
-        "figures": [_figure(pieces, studied, name, each) for name, each in study_draws(studied).items()],
+        "figures": [_figure(pieces, name, each) for name, each in study_draws(studied).items()],
     }
 
 
-def _figure(pieces: Pieces, studied: Studied, name: str, drawing: Drawing) -> dict[str, Any]:
-    """Return a figure of a study: interactive where single networks are to be told apart, drawn where not."""
-    shown: dict[str, Any] = {"title": drawing.title, "about": drawing.about, "image": None, "chart": None, "more": []}
-    kind, _, model = name.rpartition("-")
-    if kind == "to-masters":
-        return shown | {"chart": pieces.chart(f"The figure {name}", partial(to_masters_chart, studied, model))}
-    shown["image"] = pieces.picture(f"The figure {name}", drawing.draw)
-    if kind == "groups":
-        shown["more"] = [
-            (title, pieces.chart(f"The figure {name}", partial(groups_chart, studied, model, column)))
-            for column, title in studied.columns.items()
-        ]
-    return shown
+def _figure(pieces: Pieces, name: str, drawing: Drawing) -> dict[str, Any]:
+    """Return a figure of a study: interactive where it can be, drawn where not."""
+    shown: dict[str, Any] = {"title": drawing.title, "about": drawing.about, "image": None, "charts": []}
+    what = f"The figure {name}"
+    if drawing.charts is None:
+        return shown | {"image": pieces.picture(what, drawing.draw, drawing.narrow)}
+    made = attempt(what, drawing.charts)
+    if isinstance(made, Problem):
+        pieces.problems.append(made.text)
+        return shown | {"charts": [("", made)]}
+    return shown | {"charts": [(title, pieces.chart(what, make)) for title, make in made]}

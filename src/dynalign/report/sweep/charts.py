@@ -27,7 +27,7 @@ from dynalign.report.sweep.table import (
     pairwise_metrics,
     unit_of,
 )
-from dynalign.studies import Trajectories
+from dynalign.studies import ExampleTrial, Trajectories
 
 Chart = dict[str, Any]
 
@@ -65,7 +65,7 @@ def matrix_chart(
 ) -> Chart:
     """Return the matrix of all networks that a metric compared."""
     names, matrix = pairwise_matrix(table, metric)
-    _, floor = pairwise_matrix(table, metric, "floor")
+    beside = {column: pairwise_matrix(table, metric, column)[1] for column in ("floor", "low", "high")}
     return {
         "kind": "matrix",
         "title": metric,
@@ -74,7 +74,7 @@ def matrix_chart(
         "numbered": True,
         "of": [dict(tags.get(name, {})) for name in names],
         "z": listed_numbers(matrix),
-        "floor": listed_numbers(floor) if np.isfinite(floor).any() else None,
+        **{column: listed_numbers(each) if np.isfinite(each).any() else None for column, each in beside.items()},
         "top": _top(matrix),
         "orders": orders(runs, factors, names, matrix),
     }
@@ -121,7 +121,7 @@ def map_chart(
         "reach": max(float(np.abs(points).max()) * 1.25, FLOOR),
         "colours": [each["colour"] for each in looks],
         "marks": [each["mark"] for each in looks],
-        "groups": [styles.get(name, Style()).group for name in names],
+        "groups": [styles.get(name, Style()).group.replace(r"\$", "$") for name in names],
     }
 
 
@@ -224,7 +224,7 @@ def means_within(table: pd.DataFrame, metric: str, found: Sequence[Group]) -> di
 
 
 def states_charts(
-    states: Mapping[str, Trajectories], places: Mapping[str, int], tasks: Mapping[str, str]
+    states: Mapping[str, Trajectories], places: Mapping[str, int], tasks: Mapping[str, str], *, of: str = "network"
 ) -> dict[str, Chart]:
     """Return where the states of networks go, and an example trial of each task.
 
@@ -233,13 +233,15 @@ def states_charts(
     states : mapping of run to Trajectories
     places : mapping of run to its number in the table of networks
     tasks : mapping of run to the task's name
+    of : str
+        What runs are.
     """
     charts: dict[str, Chart] = {}
     networks = []
     for run, each in states.items():
-        reach = float(np.abs(each.states).max()) or 1.0
+        reach = float(np.nanmax(np.abs(each.states))) or 1.0
         scale = reach / 999
-        low, high = each.states.min(axis=(0, 1, 2)), each.states.max(axis=(0, 1, 2))
+        low, high = np.nanmin(each.states, axis=(0, 1, 2)), np.nanmax(each.states, axis=(0, 1, 2))
         # One scale for all axes and checkpoints, so that nothing jumps and nothing small looks large.
         half = 0.54 * max(float((high - low).max()), 1e-9)
         middle = (high + low) / 2
@@ -252,18 +254,27 @@ def states_charts(
                 "explained": listed_numbers(each.explained),
                 "times": listed_numbers(each.times),
                 "periods": list(each.periods),
+                "clock": each.clock,
                 "scale": short(scale),
-                "states": np.rint(each.states / scale).astype(int).tolist(),
+                "states": [[_points(path) for path in paths] for paths in each.states / scale],
                 "ranges": [[short(float(at - half)), short(float(at + half))] for at in middle],
             }
         )
         task = tasks.get(run, "")
-        charts.setdefault(f"trial {task}", _trial(each, task))
-    return {"states": {"kind": "trajectories", "title": "states", "networks": networks}, **charts} if networks else {}
+        if each.trial is not None:
+            charts.setdefault(f"trial {task}", _trial(each, each.trial, task))
+    states_chart = {"kind": "trajectories", "title": "states", "of": of, "networks": networks}
+    return {"states": states_chart, **charts} if networks else {}
 
 
-def _trial(each: Trajectories, task: str) -> Chart:
-    trial = each.trial
+def _points(path: Matrix) -> list[list[int] | None]:
+    """Return a path (time, 3) in whole numbers; None where nothing is known."""
+    known = [bool(np.isfinite(point).all()) for point in path]
+    whole = np.rint(np.nan_to_num(path)).astype(int).tolist()
+    return [point if there else None for point, there in zip(whole, known, strict=True)]
+
+
+def _trial(each: Trajectories, trial: ExampleTrial, task: str) -> Chart:
     return {
         "kind": "trial",
         "title": f"trial of {task}",

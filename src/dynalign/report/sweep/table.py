@@ -33,9 +33,13 @@ def learning_rows(table: pd.DataFrame, which: Learned) -> pd.DataFrame:
 
 def floors(rows: pd.DataFrame) -> pd.Series[float]:
     """Return the floor beside each number of a table; NaN where there is none, as in all tables of older results."""
-    if "floor" not in rows:
+    return _column(rows, "floor")
+
+
+def _column(rows: pd.DataFrame, name: str) -> pd.Series[float]:
+    if name not in rows:
         return pd.Series(np.nan, rows.index, dtype=float)
-    return rows["floor"].astype(float)
+    return rows[name].astype(float)
 
 
 def highest_floors(rows: pd.DataFrame) -> pd.Series[float]:
@@ -64,8 +68,8 @@ def pairwise_matrix(table: pd.DataFrame, metric: str, column: str = "dissimilari
         The tidy table; its pairwise rows hold each unordered pair once.
     metric : str
         Its label.
-    column : {"dissimilarity", "floor"}
-        Which of its numbers.
+    column : {"dissimilarity", "floor", "low", "high"}
+        Which of its numbers; all are NaN where the table has no such column.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def pairwise_matrix(table: pd.DataFrame, metric: str, column: str = "dissimilari
     """
     rows = table[(table["comparison"] == "pairwise") & (table["metric"] == metric)]
     names = [str(name) for name in dict.fromkeys([*rows["run"], *rows["reference"]])]
-    values = floors(rows) if column == "floor" else rows[column]
+    values = _column(rows, column)
     return names, symmetric(names, zip(rows["run"], rows["reference"], values, strict=True))
 
 
