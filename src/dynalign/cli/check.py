@@ -301,7 +301,11 @@ def _parse_one(word: str) -> Override:
         return parser.parse_overrides([word])[0]
     except HydraException as error:
         said = str(error).splitlines()[0]
-        raise DynalignError(f"Could not read {word}: {said}; quote what has spaces, brackets or commas.") from error
+        said = "" if said.startswith("LexerNoViableAlt") else f": {said}"  # which repeats the word, and says no more
+        raise DynalignError(
+            f"Could not read {word}{said}; quote a value with spaces, brackets, commas or other signs twice, as in "
+            "'store=\"my, store\"'."
+        ) from error
 
 
 def _switched_off(words: list[str]) -> list[str]:

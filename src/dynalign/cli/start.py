@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ def start(name: str, rewritten: Callable[[Sequence[str]], list[str]] | None = No
     rewritten : callable, optional
         Makes what was typed into what Hydra can read.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a home that cannot be written to is nothing to tell of
     sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies where its user is; it hides nothing of ours
     try:
         words = sys.argv[1:] if rewritten is None else rewritten(sys.argv[1:])

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
 from dynalign.cli.terminal import console
@@ -25,16 +25,23 @@ class SweepStart(Callback):
         The overrides of every job, if they are known beforehand; the command says so.
     folder : Path, optional
         Of the sweep that has started in this process.
+    results : Path, optional
+        Where this process writes what comes out: the sweep's folder, or that of a single run.
     """
 
     expected: Sequence[Sequence[str]] | None = None
     folder: Path | None = None
+    results: Path | None = None
     _lock: FileLock | None = None
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Note where a single run writes to."""
+        SweepStart.results = Path(config.hydra.run.dir).absolute()
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Say what is about to run, and note it; a folder in which another sweep is at work is refused."""
         # Hydra turns exceptions of callbacks into warnings, but lets a program exit.
-        folder = Path(config.hydra.sweep.dir).absolute()
+        folder = SweepStart.results = Path(config.hydra.sweep.dir).absolute()
         command = str(config.hydra.job.config_name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +53,14 @@ class SweepStart(Callback):
         except OSError as error:
             sys.exit(f"Error: The sweep's folder {folder} cannot be written to: {error.strerror}.")
         SweepStart.folder = folder
-        typed = " ".join(config.hydra.overrides.task)
+        typed = " ".join(typed_words(config.hydra))
         jobs = 0 if self.expected is None else len(self.expected)
         count = f" ({jobs} job{'s' * (jobs != 1)})" if jobs else ""
         console().print(f"[bold]dynalign sweep[/]{count}: {escape(typed)}", soft_wrap=True)
+
+
+def typed_words(settings: Any) -> list[str]:
+    """Return what was typed for a job, given Hydra's settings, to the letter: ``${...}`` is not what it stands for."""
+    words = OmegaConf.to_container(settings.overrides.task, resolve=False)
+    assert isinstance(words, list)
+    return [str(word) for word in words]
