@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hydra.utils
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +17,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
 from dynalign.cli import CONF, launching
+from dynalign.cli.check import check_command_line
+from dynalign.cli.names import prefer_own
 from dynalign.engines import Lost
+from dynalign.errors import DynalignError
 from dynalign.results import Result, Sweep
 
 JOBS = [["seed=0"], ["seed=1"]]
@@ -72,7 +76,24 @@ def test_a_job_in_another_process_says_why_it_could_not_begin(tmp_path: Path, mo
     assert came.reason.startswith(f"The disk is full at {tmp_path}; ")
 
 
-@pytest.mark.parametrize("command", ["compare", "pairs", "study", "testcase", "train"])
-def test_the_launcher_of_this_process_is_ours(command: str) -> None:
+def test_the_launcher_of_this_process_is_ours() -> None:
+    prefer_own()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        assert compose(command, return_hydra_config=True).hydra.launcher._target_.endswith(".InTurn")
+        launcher = compose("train", return_hydra_config=True).hydra.launcher
+    assert type(hydra.utils.instantiate(launcher)).__name__ == "InTurn"  # Hydra loads the module of plugins anew
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_a_launcher_in_a_file_that_is_swept_over_is_refused(tmp_path: Path, swept: bool) -> None:
+    pytest.importorskip("joblib")
+    (tmp_path / "experiment").mkdir()
+    for name in ("one", "two"):
+        text = "# @package _global_\ndefaults:\n  - override /hydra/launcher: joblib\n"
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(text)
+    typed = ["-m", f"--config-dir={tmp_path}", f"experiment=one{',two' * swept}", "seed=0,1"]
+    if not swept:
+        assert len(check_command_line(typed, CONF, "train").expected or []) == 2
+        return
+    with pytest.raises(DynalignError, match="A file of experiment=one chooses hydra/launcher=joblib, too late"):
+        check_command_line(typed, CONF, "train")
+    check_command_line([*typed, "hydra/launcher=joblib"], CONF, "train")

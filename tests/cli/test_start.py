@@ -62,6 +62,12 @@ def test_a_home_that_cannot_be_written_to_is_nothing_to_tell_of(monkeypatch: pyt
     assert not logging.getLogger("matplotlib.font").isEnabledFor(logging.WARNING)
 
 
+def test_letters_that_the_locale_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "store=\udcc3\udca9"])
+    with pytest.raises(SystemExit, match=r"Error: Could not read store=\?\?: it has letters .* set PYTHONUTF8=1"):
+        start("train")
+
+
 def test_who_stops_reading_gets_no_trace_of_calls() -> None:
     command = [sys.executable, str(Path(__file__).parents[2] / "train.py"), "--help"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
