@@ -294,3 +294,12 @@ def test_no_key_of_the_user_is_in_a_result(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
     Result("train", config="entity: 0123456789abcdef", overrides=["x=0123456789abcdef"], folder=tmp_path).write()
     assert "0123456789abcdef" not in (tmp_path / "result.json").read_text()
+
+
+def test_a_run_is_called_by_what_sets_it_apart_from_others() -> None:
+    factors = {"model": "gru", "noise": 0.1, "trainer.epochs": 2}
+    result = Result("train", factors=factors, told=["model", "noise", "trainer.epochs"])
+    jobs = [["model=gru", f"noise={noise}", "++trainer.epochs=2"] for noise in (0.1, 0.2)]
+    assert result.name_beside([]) == result.name_beside(jobs[:1]) == "gru noise=0.1 trainer.epochs=2"
+    assert result.name_beside(jobs) == "gru noise=0.1"
+    assert result.name_beside([jobs[0], jobs[0]]) == "gru"

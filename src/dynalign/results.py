@@ -27,6 +27,7 @@ from dynalign.tables import read_table
 
 RESULT, SWEEP, _JOBS = "result.json", "sweep.json", ".jobs"
 RUNNING, FAILED, KILLED, MISSING = "running", "failed", "killed", "missing"
+FOUND = "from store"  # the status of a job that had nothing to train
 BASE_FACTORS = ("model", "task", "curriculum", "noise", "perturbation", "seed")
 """Factors that tables have in any case."""
 NUMBERS = (
@@ -112,6 +113,13 @@ class Result:
         """What the run is called: what differs from the defaults, exactly."""
         return name_of(self.factors, self.told)
 
+    def name_beside(self, jobs: Sequence[Sequence[str]]) -> str:
+        """Return what the run is called beside others, given what was typed for each: without what all have."""
+        if len(jobs) < 2:
+            return self.name
+        common = {word.partition("=")[0].lstrip("+~") for word in set.intersection(*map(set, jobs))}
+        return name_of(self.factors, [name for name in self.told if name not in common])
+
     @property
     def succeeded(self) -> bool:
         """Whether the job did what it was to do."""
@@ -179,6 +187,13 @@ class Sweep:
         jobs = None if expected is None else [list(each) for each in expected]
         write_json(folder / SWEEP, {"sweep": identity, "command": command, "jobs": jobs})
         return identity
+
+    @staticmethod
+    def expected(folder: Path) -> list[list[str]]:
+        """Return what was typed for each job of the sweep in ``folder``; empty if that was not known beforehand."""
+        about = read_json(folder / SWEEP)
+        jobs = about.get("jobs") if isinstance(about, dict) else None
+        return [[str(word) for word in each] for each in jobs or []]
 
     @staticmethod
     def join(sweep_folder: Path, job_folder: Path, command: str, number: int, overrides: Sequence[str]) -> Result:
@@ -355,7 +370,7 @@ def _point(sweep_folder: Path, identity: str, number: int, job_folder: Path, ove
 
 def _jobs(folder: Path, about: Mapping[str, Any]) -> Iterator[Result]:
     identity, command = str(about["sweep"]), str(about.get("command", ""))
-    expected = about.get("jobs") or []
+    expected = Sweep.expected(folder)
     pointers = {int(path.stem): read_json(path) for path in (folder / _JOBS / identity).glob("*.json")}
     for number in sorted({*range(len(expected)), *pointers}):
         pointer = pointers.get(number)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, first_line
 from dynalign.store import write_atomically
 
 
@@ -30,9 +30,8 @@ def read_table(folder: Path, stem: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except Exception as error:  # pyarrow raises whatever it happens upon
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DynalignError(
-            f"{path} cannot be read ({said}); type the command of that folder again, which "
+            f"{path} cannot be read ({first_line(error)}); type the command of that folder again, which "
             "computes only what is missing."
         ) from error
 

@@ -15,7 +15,8 @@ from dynalign.errors import DynalignError
     ("typed", "message"),
     [
         (["nosie=0.1"], r"no setting nosie in train.yaml; did you mean noise\?"),
-        (["model=rn"], r"model=rn is unknown; did you mean rnn\? Available: gru, mamba, rnn"),
+        (["model=xyzzy"], r"^model=xyzzy is unknown; there is gru, mamba, rnn\.$"),
+        (["model=rn"], r"model=rn is unknown; did you mean rnn\? There is gru, mamba, rnn"),
         (["-m", "model=rnn,mmba"], "model=mmba is unknown; did you mean mamba"),
         (["metric=[dsa,ckaa]"], "metric=ckaa is unknown; did you mean cka"),
         (["-m", "metric=dsa,[cka,procrusts]"], "metric=procrusts is unknown; did you mean procrustes"),
@@ -96,6 +97,15 @@ def test_what_is_right_passes(typed: list[str]) -> None:
 def test_jobs_are_known_beforehand(typed: list[str], jobs: int | None) -> None:
     expected = check_command_line(typed, CONF, "train").expected
     assert (None if expected is None else len(expected)) == jobs
+
+
+def test_where_choices_are_too_many_each_is_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["-m", "model=rnn,gru", "task=pdm,gonogo", "seed=range(100)"]
+    assert check_command_line(words, CONF, "train").composed
+    monkeypatch.setattr("dynalign.cli.check._MOST", 3)
+    assert not check_command_line(words, CONF, "train").composed
+    with pytest.raises(DynalignError, match="task=nosuch is unknown"):
+        check_command_line(["-m", "model=rnn,gru", "task=pdm,nosuch"], CONF, "train")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_job_in_another_process_says_why_it_could_not_begin(tmp_path: Path, mo
     monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # to be put back
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=[f"hydra.sweep.dir={tmp_path}"], return_hydra_config=True)
-    sent = launching._Sent(config, None, print, Singleton.get_state(), str(Path.cwd()), [], 1, None)  # type: ignore[arg-type]
+    sent = launching._Sent("this", config, None, print, Singleton.get_state(), str(Path.cwd()), [], 1, None)  # type: ignore[arg-type]
     with ThreadPoolExecutor(1) as beside:
         came = beside.submit(launching._work, sent).result()
     assert isinstance(came, Lost)

@@ -13,7 +13,7 @@ import dynalign.studies.measuring
 from dynalign.metrics import CKA, InputDSA
 from dynalign.representations import Representation
 from dynalign.store import RunStore
-from dynalign.studies.measuring import Seen, measure_seen
+from dynalign.studies.measuring import Recordings, Seen, measure_seen, recorded
 
 SEE = Representation(trials=20, rule="basic")
 
@@ -72,3 +72,21 @@ def test_a_metric_that_needs_inputs_sees_the_period_of_both(seen: dict[int, Seen
 def test_whatever_changes_the_states_is_part_of_the_identity(seen: dict[int, Seen], other: dict[str, object]) -> None:
     assert replace(seen[0], representation=replace(SEE, **other)).identity != seen[0].identity
     assert seen[0].identity != seen[1].identity
+
+
+def test_metrics_share_recordings_up_to_a_limit(seen: dict[int, Seen], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[int]()
+    of = Representation.of
+    monkeypatch.setattr(
+        Representation, "of", lambda self, run, epoch, **rest: made.append(epoch) or of(self, run, epoch, **rest)
+    )
+    epochs = list(seen)
+    one = seen[epochs[0]].shown(CKA()).nbytes  # type: ignore[union-attr]
+    for limit, kept in ((np.inf, len(epochs)), (one, 1), (0, 0)):
+        made.clear()
+        shared = recorded(seen, Recordings(limit))
+        for _ in range(2):
+            for epoch in epochs:
+                np.testing.assert_array_equal(shared[epoch].shown(CKA()), of(SEE, seen[epoch].run, epoch))
+        assert len(made) == 2 * len(epochs) - kept
+    assert {epoch: each.identity for epoch, each in shared.items()} == {e: each.identity for e, each in seen.items()}

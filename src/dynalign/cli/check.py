@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 import math
@@ -25,7 +26,7 @@ from dynalign.cli.schema import TARGET, join
 from dynalign.cli.signatures import settings_of
 from dynalign.cli.top import check_top
 from dynalign.engines import engine_of
-from dynalign.errors import DynalignError, suggestion
+from dynalign.errors import DynalignError, nearest, suggestion
 from dynalign.identity import locate, trust
 
 _PLUGINS = {
@@ -36,7 +37,7 @@ _OPTIONAL = {"logger": "none", "callbacks": None, "experiment": None, "search": 
 """Groups that may be switched off with null, and what stands for that."""
 _SEVERAL = ("metric", "logger", "callbacks", "testcase", "study")
 """Groups from which several may be chosen, each file of which says ``# @package group.name``."""
-_MOST = 64  # combinations of choices, or values of a sweep, that are all composed beforehand
+_MOST = 64  # combinations of choices that are all composed beforehand
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Typed:
         An override for the folders beside ``folder``.
     asks : bool
         Whether only something is to be told, such as what can be typed.
+    composed : bool
+        Whether every combination of choices was composed, so that every job can be.
     """
 
     arguments: list[str]
@@ -68,6 +71,7 @@ class Typed:
     name: str = ""
     path: Sequence[str] = ()
     asks: bool = False
+    composed: bool = False
 
 
 def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -> Typed:
@@ -100,7 +104,8 @@ def check_command_line(arguments: Sequence[str], conf: Path, config_name: str) -
         check = _Check(name, config_name, _parse([word for word in words if word]), extra, multirun=options.multirun)
         expected = check.run()
         arguments = [*flags, *(check.rewritten.get(word, word) for word in words)]
-        return Typed(arguments, expected, check.dry, base.resolve(), name, check.path)
+        folder = base.resolve()
+        return Typed(arguments, expected, check.dry, folder, name, check.path, composed=check.composed)
 
 
 class _Check:
@@ -120,7 +125,7 @@ class _Check:
         self.own = self._own_groups()
         self.rewritten: dict[str, str] = {}
         """What was typed by what Hydra is to be given instead."""
-        self.dry = False
+        self.dry = self.composed = False
 
     def run(self) -> list[list[str]] | None:
         choices = [each for each in self.overrides if self._is_choice(each)]
@@ -132,7 +137,9 @@ class _Check:
             for each in self.overrides:
                 if each.is_sweep_override():
                     raise DynalignError(f"{each.input_line} asks for several jobs; type -m before it to sweep.")
-        composed = [(words, self._compose(words)) for words in _combinations(choices)]
+        combinations = _combinations(choices)
+        self.composed = combinations is not None
+        composed = [(words, self._compose(words)) for words in combinations or _each_once(choices)]
         if sweeping:
             self._check_in_time(choices, composed)
         for _, config in composed:
@@ -146,11 +153,10 @@ class _Check:
             config = self._compose([*words, *(_first(each) for each in values)])
             check_top(config)
             _trust(config)
-        for place, override in enumerate(values):
-            if override.is_discrete_sweep() and "." not in override.key_or_group:
-                others = [_first(each) for each in [*values[:place], *values[place + 1 :]]]
-                for word in _words(override)[:_MOST]:
-                    check_top(self._compose([*composed[0][0], *others, word]))
+        for override in values:
+            key = override.key_or_group
+            if override.is_discrete_sweep() and "." not in key and key in config:
+                _check_values(config, key, _values(override))
         self.dry = _is_dry(config)
         sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_", default=""))
         basic = sweeper.endswith("BasicSweeper")
@@ -252,6 +258,15 @@ class _Check:
             raise DynalignError(f"{' '.join(words) or self.name}: {said.splitlines()[0].rstrip('.')}.") from error
 
 
+def _check_values(config: DictConfig, key: str, values: Sequence[Any]) -> None:
+    """Check each value of a sweep in its place; to compose all of them would take a quarter of a second each."""
+    changed = copy.deepcopy(config)
+    OmegaConf.set_struct(changed, False)
+    for value in values:
+        changed[key] = value
+        check_top(changed)
+
+
 def _check_packages(config: DictConfig) -> None:
     """Refuse a file that does not say where it stands among several of its group: it would hide the others."""
     for group in _SEVERAL:
@@ -350,7 +365,8 @@ def _missing(error: MissingConfigException) -> str:
     offered = list(error.options or GlobalHydra.instance().config_loader().get_group_options(group))
     if not group:
         return f"There is no config {choice}; {suggestion(choice, offered)}"
-    return f"{group}={choice} is unknown; {suggestion(choice, offered)} Available: {', '.join(offered)}."
+    everything = f" There is {', '.join(offered)}." if nearest(choice, offered) else ""
+    return f"{group}={choice} is unknown; {suggestion(choice, offered)}{everything}"
 
 
 def _values(override: Override) -> list[Any]:
@@ -374,11 +390,15 @@ def _first(override: Override) -> str:
     return _words(override)[0]
 
 
-def _combinations(choices: Sequence[Override]) -> list[list[str]]:
-    """Return every combination of choices; where those are too many, each choice at least once."""
+def _combinations(choices: Sequence[Override]) -> list[list[str]] | None:
+    """Return every combination of choices, or None where those are too many."""
     lists = [_words(each) for each in choices]
-    if math.prod(map(len, lists)) <= _MOST:
-        return [list(words) for words in itertools.product(*lists)]
+    return [list(words) for words in itertools.product(*lists)] if math.prod(map(len, lists)) <= _MOST else None
+
+
+def _each_once(choices: Sequence[Override]) -> list[list[str]]:
+    """Return combinations in which each choice stands at least once."""
+    lists = [_words(each) for each in choices]
     first = [words[0] for words in lists]
     return [[*first[:place], word, *first[place + 1 :]] for place, words in enumerate(lists) for word in words]
 

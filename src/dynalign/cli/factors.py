@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
@@ -40,11 +41,10 @@ def factors_of(config: DictConfig, plain: Mapping[str, Any], settings: Any, with
     """
     name = str(settings.job.config_name)
     search = _search_path(settings)
-    default = _composed(name, search, [])
-    choices, usual = _choices(config, settings), _choices(default, default.hydra)
-    alike = _composed(name, search, _overrides(choices))
-    mine, theirs = (_flat(each, without) for each in (plain, _plain(alike)))
-    follows, followed = _references(config), _references(alike)
+    choices, usual = _choices(config, settings), _like(name, search, []).choices
+    alike = _like(name, search, _overrides(choices))
+    mine, theirs = (_flat(each, without) for each in (plain, alike.plain))
+    follows, followed = _references(config), alike.references
     values = {key: value for key, value in mine.items() if not (key in follows and follows[key] == followed.get(key))}
     told = [group for group, choice in choices.items() if spelt(choice) != spelt(usual.get(group))]
     told += [key for key, value in values.items() if key not in theirs or spelt(value) != spelt(theirs[key])]
@@ -56,13 +56,26 @@ def factors_of(config: DictConfig, plain: Mapping[str, Any], settings: Any, with
     return Factors({key: everything[key] for key in order}, [key for key in order if key in told])
 
 
-def _composed(name: str, search: list[str], words: list[str]) -> DictConfig:
-    return compose(name, overrides=[*search, *words], return_hydra_config=True)
+class _Like(NamedTuple):
+    """What is asked of a config that many jobs of a sweep are compared with."""
+
+    choices: dict[str, Any]
+    plain: dict[str, Any]
+    references: dict[str, str]
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
-    bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    return completed(bare, {})
+_known: WeakKeyDictionary[Any, dict[tuple[str, ...], _Like]] = WeakKeyDictionary()
+"""By Hydra's loader, of which every start of it makes a new one: to compose takes a quarter of a second."""
+
+
+def _like(name: str, search: list[str], words: list[str]) -> _Like:
+    known = _known.setdefault(GlobalHydra.instance().config_loader(), {})
+    asked = (name, *search, *words)
+    if asked not in known:
+        config = compose(name, overrides=[*search, *words], return_hydra_config=True)
+        bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        known[asked] = _Like(_choices(config, config.hydra), completed(bare, {}), _references(config))
+    return known[asked]
 
 
 def _search_path(settings: Any) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +23,19 @@ from rich.text import Text
 
 from dynalign.cli import terminal
 from dynalign.cli.names import prefer_own
+from dynalign.cli.progress import JobsProgress
+from dynalign.cli.time_left import TimeLeft
 from dynalign.engines import Engine, Lost, engine_of
 from dynalign.errors import DynalignError, in_words
 from dynalign.processes import limit_cores
-from dynalign.results import Sweep
+from dynalign.results import FOUND, Sweep, read_result
 
 if TYPE_CHECKING:
     from hydra_plugins.dynalign_launcher import EngineLauncher
 
 _engines: list[Engine] = []
+_states: dict[str, Any] = {}
+"""Of Hydra, where jobs are sent; by the launch that they belong to."""
 
 
 def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
@@ -42,18 +47,25 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
     out = terminal.console()
     returned: dict[int, JobReturn] = {}
 
+    left = TimeLeft([list(filter_overrides(each)) for each in job_overrides])
+
     def lose(place: int, reason: str) -> None:
+        left.drop(place)
         returned[place] = _lose(launcher.config, first + place, job_overrides[place], reason)
 
     try:
         engine = _engine(launcher)
-        for place, outcome in engine.run(_work, _sent(launcher, engine, job_overrides, first, out.color_system)):
-            if isinstance(outcome, Lost):
-                lose(place, outcome.reason)
-            else:
-                returned[place], text = outcome
-                if text.strip():
-                    out.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+        left.at_once = engine.at_once
+        with JobsProgress(len(job_overrides)) as bar:
+            for place, outcome in engine.run(_work, _sent(launcher, engine, job_overrides, first, out.color_system)):
+                if isinstance(outcome, Lost):
+                    lose(place, outcome.reason)
+                else:
+                    returned[place], text = outcome
+                    if text.strip():
+                        out.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+                    _note_end(left, place, returned[place])
+                bar.ended(str(left))
     except Exception as error:
         said = str(error) if isinstance(error, DynalignError) else f"{type(error).__name__}: {error}"
         out.print(f"[red]The launcher {launcher.engine} failed[/]: {escape(said)}", soft_wrap=True)
@@ -102,6 +114,16 @@ def _why(error: OSError, config: DictConfig) -> str:
     return in_words(error, Path(config.hydra.sweep.dir).absolute()) or f"{type(error).__name__}: {error}"
 
 
+def _note_end(left: TimeLeft, place: int, returned: JobReturn) -> None:
+    """Note what a job took, if it says so."""
+    folder = None if returned.hydra_cfg is None else returned.hydra_cfg.hydra.runtime.output_dir
+    result = None if folder is None else read_result(Path(str(folder)))
+    if result is not None and result.succeeded:
+        left.ended(place, result.seconds, found=result.status == FOUND)
+    else:
+        left.drop(place)
+
+
 def stop_engines() -> None:
     """End every process and job that was launched here."""
     while _engines:
@@ -119,8 +141,9 @@ def _engine(launcher: EngineLauncher) -> Engine:
 
 @dataclass(frozen=True)
 class _Sent:
-    """What a job is sent: its config and Hydra's, the task, and where and how it was typed."""
+    """What a job is sent: of which launch it is, its config and Hydra's, the task, and where and how it was typed."""
 
+    launch: str
     config: DictConfig
     context: HydraContext
     task: TaskFunction
@@ -135,7 +158,7 @@ def _sent(
     launcher: EngineLauncher, engine: Engine, job_overrides: Sequence[Sequence[str]], first: int, colours: str | None
 ) -> Iterator[_Sent]:
     setup_globals()
-    state = Singleton.get_state()
+    state, launch = Singleton.get_state(), uuid.uuid4().hex
     for number, overrides in enumerate(job_overrides, first):
         config = launcher.context.config_loader.load_sweep_config(launcher.config, list(overrides))
         with open_dict(config):
@@ -143,7 +166,7 @@ def _sent(
             config.hydra.job.num = number
         path = [str(Path(each or ".").absolute()) for each in sys.path]
         yield _Sent(
-            config, launcher.context, launcher.task, state, str(Path.cwd()), path, engine.cores_per_job, colours
+            launch, config, launcher.context, launcher.task, state, str(Path.cwd()), path, engine.cores_per_job, colours
         )
 
 
@@ -156,7 +179,10 @@ def _work(sent: _Sent) -> tuple[JobReturn, str] | Lost:
     sys.path += [each for each in sent.path if each not in sys.path]
     with terminal.captured(sent.colours) as said:
         setup_globals()
-        Singleton.set_state(sent.state)
+        if sent.launch not in _states:  # those of one launch are one: what was composed by it is known to the next job
+            _states.clear()
+            _states[sent.launch] = sent.state
+        Singleton.set_state(_states[sent.launch])
         prefer_own()
         HydraConfig.instance().set_config(sent.config)
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dynalign.loggers import Place
+from dynalign.report import counted
 from dynalign.results import Sweep
 from dynalign.store import read_json, write_json
 
@@ -35,12 +36,14 @@ def tell_places(sweep: Sweep, console: Console) -> None:
         mine = [place for place in places if place.service == service]
         for url in dict.fromkeys(place.url for place in mine if place.online):
             count = sum(place.online and place.url == url for place in mine)
-            console.print(f"{service}    {_runs(count)} online at {url}", soft_wrap=True, markup=False)
+            console.print(f"{service}    {counted(count, 'run')} online at {url}", soft_wrap=True, markup=False)
         offline = [place.folder for place in mine if not place.online]
         if offline:
             upload = shlex.join([program("wandb"), "sync", *map(_from_here, dict.fromkeys(offline))])
             console.print(
-                f"{service}    {_runs(len(offline))} offline; to upload: {upload}", soft_wrap=True, markup=False
+                f"{service}    {counted(len(offline), 'run')} offline; to upload: {upload}",
+                soft_wrap=True,
+                markup=False,
             )
 
 
@@ -53,10 +56,6 @@ def program(name: str) -> str:
 def _noted(folder: Path) -> list[Place]:
     noted = read_json(folder / _FILE)
     return [Place(**each) for places in noted.values() for each in places] if isinstance(noted, dict) else []
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'s' * (count != 1)}"
 
 
 def _from_here(path: str) -> str:

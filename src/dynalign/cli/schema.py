@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from dynalign.errors import DynalignError, suggestion
+from dynalign.errors import DynalignError, first_line, suggestion
 from dynalign.identity import locate, target_of
 
 TARGET = "_target_"
@@ -101,8 +101,9 @@ def _completed(node: Any, path: str, files: Mapping[str, str]) -> Any:
     try:
         target = locate(str(node[TARGET]))
     except Exception as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DynalignError(f"{path}.{TARGET}={node[TARGET]} in {file} cannot be imported: {said}.") from error
+        raise DynalignError(
+            f"{path}.{TARGET}={node[TARGET]} in {file} cannot be imported: {first_line(error)}."
+        ) from error
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(target).parameters.items()

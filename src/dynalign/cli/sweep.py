@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
 from dynalign.cli.terminal import console
+from dynalign.cli.time_left import TimeLeft
 from dynalign.results import Sweep
 
 
@@ -23,6 +24,8 @@ class SweepStart(Callback):
     ----------
     expected : list of list of str, optional
         The overrides of every job, if they are known beforehand; the command says so.
+    left : TimeLeft, optional
+        How long it may take, if the jobs are known beforehand.
     folder : Path, optional
         Of the sweep that has started in this process.
     results : Path, optional
@@ -30,6 +33,7 @@ class SweepStart(Callback):
     """
 
     expected: Sequence[Sequence[str]] | None = None
+    left: TimeLeft | None = None
     folder: Path | None = None
     results: Path | None = None
     _lock: FileLock | None = None
@@ -53,6 +57,8 @@ class SweepStart(Callback):
         except OSError as error:
             sys.exit(f"Error: The sweep's folder {folder} cannot be written to: {error.strerror}.")
         SweepStart.folder = folder
+        if self.expected is not None and len(self.expected) > 1:
+            SweepStart.left = TimeLeft(self.expected)
         typed = " ".join(typed_words(config.hydra))
         jobs = 0 if self.expected is None else len(self.expected)
         count = f" ({jobs} job{'s' * (jobs != 1)})" if jobs else ""

@@ -16,6 +16,7 @@ from dynalign.cli.build import build
 from dynalign.cli.entry import Command
 from dynalign.cli.factors import factors_of
 from dynalign.cli.job import build_metrics, store_of
+from dynalign.cli.job_log import note
 from dynalign.cli.leaderboard import summarise
 from dynalign.cli.schema import completed, config_files
 from dynalign.cli.terminal import console
@@ -149,9 +150,12 @@ def _measure(job: Job) -> tuple[list[Cell], int]:
         tasks = {(metric, case): (job.metrics[metric], materials[case]) for metric, case in missing}
         for (metric, case), result in measure_cells(tasks, paths, limit=job.limit):
             results[metric, case] = result
-            progress.update(bar, advance=1, note=_note(metric, case, result))
-            if not out.is_terminal:
-                out.print(_note(metric, case, result), soft_wrap=True, markup=False)
+            said = _note(metric, case, result)
+            progress.update(bar, advance=1, note=said)
+            if out.is_terminal:
+                note(said)
+            else:
+                out.print(said, soft_wrap=True, markup=False)
     return [_cell(job, metric, case, results[metric, case]) for metric, case in names], found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from dynalign.loggers import LoggedRuns, RunInfo
 from dynalign.metrics import Distance, Driven
 from dynalign.networks import States
 from dynalign.redaction import redacted, redacted_data
-from dynalign.results import BASE_FACTORS, FAILED, Result, labelled, to_plain
+from dynalign.results import BASE_FACTORS, FAILED, FOUND, Result, Sweep, labelled, to_plain
 from dynalign.store import Run
 from dynalign.studies import measure_over_learning
 from dynalign.studies.measuring import seen_key
@@ -58,7 +59,11 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     note_places(result.folder, result.name, logged.places)
     try:
         callback = _callback(job) if job.watched else None
-        with EpochProgress(result.name, job.spec.training, job.spec.phases, _place(result)) as bar:
+        start, left = time.perf_counter(), SweepStart.left
+        jobs = Sweep.expected(group_folder(settings)) if sweeping(settings) else []
+        place = f"{result.number + 1}/{len(jobs)}" if len(jobs) > 1 else ""
+        named = result.name_beside(jobs)
+        with EpochProgress(named, job.spec.training, job.spec.phases, place, str(left or "")) as bar:
             run, status = training.obtain(
                 job.spec,
                 job.store,
@@ -66,9 +71,11 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
                 observers=[bar.callback],
                 loggers=logged.lightning,
             )
-            bar.done(run, status)
+            if left is not None:
+                left.ended(result.number, time.perf_counter() - start, found=status == FOUND)
+            bar.done(run, status, str(left or ""))
         # A training that was killed while it was measured in another way was not measured in this one.
-        seen = callback is not None and status != "from store" and _saw(callback, run)
+        seen = callback is not None and status != FOUND and _saw(callback, run)
         numbers = measure_over_learning(
             run,
             job.metrics,
@@ -81,7 +88,7 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
             known_floors=_floors(callback) if seen and callback is not None else None,
             classes=job.classes,
         )
-        _log(run, job, numbers, logged, stored=status == "from store", seen=seen)
+        _log(run, job, numbers, logged, stored=status == FOUND, seen=seen)
         factors = {name: job.factors.all[name] for name in dict.fromkeys([*BASE_FACTORS, *job.factors.told])}
         write_table(labelled(numbers, result.name, factors), result.folder, "dissimilarities")
         last = run.history.iloc[-1]
@@ -99,12 +106,6 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     return replace(
         result, status=status, facts=facts, table="dissimilarities.parquet", value=_value(job, facts, numbers)
     )
-
-
-def _place(result: Result) -> str:
-    """Return which of the jobs of this process's sweep it is, where their number is known beforehand."""
-    jobs = len(SweepStart.expected or ())
-    return f"{result.number + 1}/{jobs}" if jobs > 1 else ""
 
 
 def _info(job: Job, result: Result, settings: Any) -> RunInfo:

@@ -14,7 +14,7 @@ from dynalign.data.named import netcdf_entries
 from dynalign.data.numpy_files import npy_entries, npz_entries
 from dynalign.data.nwb import nwb_entries
 from dynalign.data.tables import table_entries
-from dynalign.errors import DynalignError, suggestion
+from dynalign.errors import DynalignError, first_line, suggestion
 
 T = TypeVar("T")
 
@@ -60,9 +60,8 @@ def guarded(path: Path, work: Callable[[], T]) -> T:
     except zipfile.BadZipFile as error:
         raise DynalignError(f"{path} is no {path.suffix} file, or is damaged.") from error
     except Exception as error:  # of many packages, each with its own
-        said = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
         raise DynalignError(
-            f"{path} cannot be read as {path.suffix}: {type(error).__name__}, {said.rstrip('.')}."
+            f"{path} cannot be read as {path.suffix}: {type(error).__name__}, {first_line(error)}."
         ) from error
 
 

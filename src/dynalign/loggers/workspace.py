@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, first_line
 from dynalign.identity import key_of
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ def publish(made: Any) -> str:
     try:
         made.save()
     except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DynalignError(f"W&B did not take the workspace: {said}.") from error
+        raise DynalignError(f"W&B did not take the workspace: {first_line(error)}.") from error
     return str(made.url)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, first_line
 from dynalign.metrics.base import Invariance, Metric, Scale, check_scale, check_states
 
 
@@ -103,7 +103,7 @@ class DSAMetric(Metric):
         try:
             fit.fit()
         except (ValueError, RuntimeError) as error:
-            raise DynalignError(f"dsa-metric refuses {where}: {str(error).splitlines()[0]}") from error
+            raise DynalignError(f"dsa-metric refuses {where}: {first_line(error)}.") from error
         operator: Tensor = torch.as_tensor(fit.A_v)
         return operator
 

@@ -7,20 +7,18 @@ import pickle
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pebble import ProcessExpired
 
 from dynalign.errors import DynalignError
-from dynalign.identity import key_of
 from dynalign.metrics import Distance, Metric
 from dynalign.metrics.pairwise import reason_of
 from dynalign.processes import cores, how_it_died, on_one_thread, started
-from dynalign.representations import System
 from dynalign.store import RunStore
-from dynalign.studies.measuring import Seen, measure_seen, stored_seen
+from dynalign.studies.measuring import Recordings, Seen, measure_seen, recorded, stored_seen
 
 _FEW = 200
 """Pairs that are measured in the time that it takes to start a process."""
@@ -196,14 +194,9 @@ def _stored(block: Block[Name], store: RunStore) -> Numbers | None:
 
 def _measured(block: Block[Name], store: RunStore) -> Numbers:
     """Measure a block in every way; what several of them look at alike is recorded once."""
-    recorded: dict[Any, System] = {}
+    states = Recordings(math.inf)
     return {
-        name: measure_seen(
-            way.metric,
-            {each: _Recorded.of(seen, recorded) for each, seen in _named(block, way).items()},
-            block.pairs,
-            store,
-        )
+        name: measure_seen(way.metric, recorded(_named(block, way), states), block.pairs, store)
         for name, way in block.ways.items()
     }
 
@@ -211,20 +204,3 @@ def _measured(block: Block[Name], store: RunStore) -> Numbers:
 def _named(block: Block[Name], way: Way[Name]) -> dict[Name, Seen]:
     """Return the networks that are in a block."""
     return {name: way.seen[name] for pair in block.pairs for name in pair}
-
-
-@dataclass(frozen=True)
-class _Recorded(Seen):
-    """A network whose states are recorded once, for all ways that look at it alike."""
-
-    recorded: dict[Any, System] = field(default_factory=dict, compare=False, repr=False)
-
-    @classmethod
-    def of(cls, seen: Seen, recorded: dict[Any, System]) -> _Recorded:
-        return cls(seen.run, seen.epoch, seen.representation, seen.classes, recorded)
-
-    def shown(self, metric: Metric) -> System:
-        key = (key_of(self.identity), metric.needs_inputs)
-        if key not in self.recorded:
-            self.recorded[key] = super().shown(metric)
-        return self.recorded[key]

@@ -11,7 +11,7 @@ from dynalign.metrics import Distance, Metric
 from dynalign.representations import Representation, floor_of_pair
 from dynalign.results import NUMBERS
 from dynalign.store import Run, RunStore
-from dynalign.studies.measuring import Seen, floors_seen, measure_seen
+from dynalign.studies.measuring import Recordings, Seen, floors_seen, measure_seen, recorded
 
 
 def checkpoints(run: Run, every: int = 1) -> list[int]:
@@ -76,7 +76,7 @@ def measure_over_learning(
         See ``Representation.of``.
     """
     epochs = checkpoints(run, every)
-    seen = seen_over_learning(run, epochs, reference, representation, classes)
+    seen = recorded(seen_over_learning(run, epochs, reference, representation, classes), Recordings())
     pairs = learning_pairs(epochs, reference)
     accuracy = dict(zip(run.epochs, run.history["accuracy"], strict=True))
     name = reference.key if isinstance(reference, Run) else reference

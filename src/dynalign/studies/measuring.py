@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from dynalign.identity import code_key, describe, key_of, key_of_text, target_of, text_of
-from dynalign.metrics import Distance, Metric
+from dynalign.metrics import Distance, Driven, Metric
 from dynalign.representations import Representation, System, measure_floor, measure_reduced
 from dynalign.store import Run, RunStore
 
@@ -41,6 +43,42 @@ class Seen:
         """
         make = self.representation.driven if metric.needs_inputs else self.representation.of
         return make(self.run, self.epoch, classes=self.classes)
+
+
+class Recordings:
+    """States that are kept for whoever looks at a network alike; up to ``limit`` bytes, beyond which none is added."""
+
+    def __init__(self, limit: float = 256e6) -> None:
+        self._limit, self._bytes = limit, 0
+        self._kept: dict[Any, System] = {}
+
+    def of(self, key: Hashable, make: Callable[[], System]) -> System:
+        """Return what is kept under a key, or else what is made, which is kept from then on."""
+        if key in self._kept:
+            return self._kept[key]
+        system = make()
+        parts = [system.states, system.inputs] if isinstance(system, Driven) else [system]
+        self._bytes += sum(np.asarray(each).nbytes for each in parts)
+        if self._bytes <= self._limit:
+            self._kept[key] = system
+        return system
+
+
+@dataclass(frozen=True)
+class _Recorded(Seen):
+    recordings: Recordings = field(default_factory=Recordings, compare=False, repr=False)
+
+    def shown(self, metric: Metric) -> System:
+        key = (key_of(self.identity), metric.needs_inputs)
+        return self.recordings.of(key, partial(super().shown, metric))
+
+
+def recorded(seen: Mapping[Name, Seen], recordings: Recordings) -> dict[Name, Seen]:
+    """Return the same networks so that each is recorded once for all metrics that look at it alike."""
+    return {
+        name: _Recorded(each.run, each.epoch, each.representation, each.classes, recordings)
+        for name, each in seen.items()
+    }
 
 
 def measure_seen(

@@ -91,4 +91,5 @@ def test_only_failures():
 def test_hostile_names_are_printed_as_they_are(hostile):
     text = printed(hostile, width=220)
     assert "<script>alert(1)</script>|[x]" in text
-    assert "<i>DSA|</i> $x_{$" in text
+    assert "<i>DSA|</i>" in text
+    assert "$x_{$" in text

@@ -117,7 +117,7 @@ def test_the_legend_says_what_varied_and_in_which_units(study, printed):
     text = " ".join(printed(study(metrics=("DSA(scale=radians)", "CKA", "Mine"), seeds=7)).split())
     assert text.startswith("varied: model mamba, rnn; noise 0, 0.1; seed (7 levels) accuracy/the ideal observer's; ")
     assert (
-        "; DSA(scale=radians) (dynamics, rad), CKA (geometry, angle / (π/2)), Mine (geometry): "
+        "; DSA = DSA(scale=radians) (dynamics, rad), CKA (geometry, angle / (π/2)), Mine (geometry): "
         "dissimilarity to initial (0 is the same)"
     ) in text
 
@@ -169,3 +169,20 @@ def test_many_metrics_with_floors_go_on_below(study, printed):
     lines = printed(data).splitlines()
     assert max(map(len, lines)) <= 100
     assert len([line for line in lines if "rnn noise=0 seed=0" in line]) == 2
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_heads_and_numbers_are_whole_at_any_width(study, printed, width):
+    labels = ("DSA(n_delays=3, rank=6, starts=12)", "DSA(n_delays=9)", "CKA", "Procrustes")
+    data = study(metrics=labels)
+    data["runs"]["status"] = "from store"
+    text = printed(data, width=width)
+    for said in ("DSA 1 = DSA(n_delays=3,", "DSA 2 =", "accuracy  epochs", "12.3 s", "from store"):
+        assert said in text.replace("\n", " ")
+    tables = [line.split() for line in text.splitlines() if line.lstrip().startswith("#  run")]
+    heads = " ".join(word for line in tables for word in line[2:])
+    assert [word for word in ("DSA 1", "DSA 2", "CKA", "Procrustes") if word in heads] == [
+        "DSA 1", "DSA 2", "CKA", "Procrustes",
+    ]  # fmt: skip
+    assert (len(tables) > 1) == (width < 120)
+    assert max(map(len, text.splitlines())) <= width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dynalign.report.parts.failure import Failure, print_ending
+from dynalign.report.parts.fitting import fitting_tables
 from dynalign.report.parts.numbers import number
 from dynalign.report.study.results import Studied, learned, mean_to_pool, model_of, network_counts
 from dynalign.report.study.texts import group_name, outcome_of, shown
 from dynalign.studies import POOL
 
+_HEAD = 16  # letters of a head in one line
 _COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
 
 
@@ -27,7 +30,8 @@ def print_studies(
     for studied in studies:
         if len(studies) > 1:
             console.print(Text(studied.title, style="bold"))
-        console.print(_groups(studied))
+        for table in _groups(console, studied):
+            console.print(table)
         count, total = learned(studied)
         console.print(
             f"learned: {count} of {total} trained networks reach {100 * studied.gate:.0f} % of the ideal observer; the "
@@ -44,25 +48,31 @@ def print_studies(
     print_ending(console, failures=failures, paths=paths)
 
 
-def _groups(studied: Studied) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("model")
-    table.add_column("group")
-    table.add_column("learned", justify="right")
-    table.add_column("accuracy", justify="right")
-    for title in studied.columns.values():
-        table.add_column(title, justify="right")
+def _groups(console: Console, studied: Studied) -> list[Table]:
     counts = {(count.model, count.group): count for count in network_counts(studied.networks)}
-    for model in studied.models:
-        for group in [*studied.groups(model), POOL]:
-            if (model, group) not in counts:
-                continue
-            count = counts[model, group]
-            share = "" if group == "untrained" else f"{count.learned}/{count.networks}"
-            means = [mean_to_pool(studied.rows, column, model, group)[0] for column in studied.columns]
-            names = Text(model_of(model)), Text(group_name(group))
-            table.add_row(*names, share, number(count.median), *map(number, means))
-    return table
+
+    def make(columns: Sequence[str], whole: bool) -> Table:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for name in ("model", "group"):
+            table.add_column(name, no_wrap=True)
+        for name in ("learned", "accuracy") if whole else ():
+            table.add_column(name, justify="right", no_wrap=True)
+        for column in columns:
+            head = "\n".join(textwrap.wrap(studied.columns[column], _HEAD))
+            table.add_column(Text(head), justify="right", no_wrap=True)
+        for model in studied.models:
+            for group in [*studied.groups(model), POOL]:
+                if (model, group) not in counts:
+                    continue
+                count = counts[model, group]
+                share = "" if group == "untrained" else f"{count.learned}/{count.networks}"
+                means = [mean_to_pool(studied.rows, column, model, group)[0] for column in columns]
+                names = Text(model_of(model)), Text(group_name(group))
+                about = (share, number(count.median)) if whole else ()
+                table.add_row(*names, *about, *map(number, means))
+        return table
+
+    return fitting_tables(console, list(studied.columns), make)
 
 
 def _verdicts(studies: Sequence[Studied]) -> Table:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from dynalign.metrics.base import Description
 from dynalign.report.parts.failure import Failure, print_ending
+from dynalign.report.parts.fitting import fitting_tables
 from dynalign.report.parts.matrix import Matrix
 from dynalign.report.parts.metrics import NO_UNIT
 from dynalign.report.parts.numbers import duration, number
@@ -32,8 +33,8 @@ from dynalign.report.sweep.table import (
 )
 
 _FEW = 6  # runs up to which the comparisons fit in the terminal
+_NAME, _FOLDED = 28, 16  # letters of a run's name that stand in one line; at the least, where there is no room
 _BLOCK = 8  # pairs side by side
-_BESIDE = 4  # metrics beside what else there is to say of a run; one with a floor takes the room of two
 _MANY = 30  # runs beyond which the rest is left to the report
 _LEVELS = 6  # levels of a factor up to which all are named
 
@@ -53,7 +54,7 @@ def print_summary(
     Parameters
     ----------
     console : Console
-        Where to; 100 columns are enough.
+        Where to; 80 columns are enough for names of 16 letters, and longer ones are folded.
     runs : DataFrame
         One row per finished run.
     table : DataFrame
@@ -71,10 +72,11 @@ def print_summary(
     if names:
         if factors:
             _say(console, f"varied: {'; '.join(_varied(runs, factor) for factor in factors)}")
-        _say(console, _legend(table, metrics))
+        heads = _heads(table)
+        _say(console, _legend(table, metrics, heads))
         places = {name: place for place, name in enumerate(names, start=1)}
         for group in latest(runs.iloc[:_MANY], table):
-            for block in _runs_tables(group, places, ideal=bool(runs["ideal_accuracy"].notna().any())):
+            for block in _runs_tables(console, group, places, heads, ideal=bool(runs["ideal_accuracy"].notna().any())):
                 console.print(block)
         if len(names) > _MANY:
             console.print(f"... and {len(names) - _MANY} more runs, which the report shows.")
@@ -82,7 +84,7 @@ def print_summary(
         apart = table[(table["comparison"] == "pairwise") & (table["run"] != table["reference"])]
         if apart["dissimilarity"].notna().any():
             _say(console, "trained networks against each other, by their #")
-            for block in _pairs_tables(table, names):
+            for block in _pairs_tables(table, names, heads):
                 console.print(block)
         else:
             _say(console, "no two of them are different networks of which one metric sees the same")
@@ -98,14 +100,28 @@ def _varied(runs: pd.DataFrame, factor: str) -> str:
     return f"{factor} {', '.join(found)}" if len(found) <= _LEVELS else f"{factor} ({len(found)} levels)"
 
 
-def _legend(table: pd.DataFrame, metrics: Mapping[str, Description]) -> str:
+def _heads(table: pd.DataFrame) -> dict[str, str]:
+    """Return what stands above the numbers of each metric: its label without settings, numbered where that is shared.
+
+    The legend tells the whole label.
+    """
+    labels = [str(label) for label in table["metric"].unique()]
+    short = [label.partition("(")[0].strip() or label for label in labels]
+    heads = {}
+    for place, (label, name) in enumerate(zip(labels, short, strict=True)):
+        heads[label] = f"{name} {short[: place + 1].count(name)}" if short.count(name) > 1 else name
+    return heads
+
+
+def _legend(table: pd.DataFrame, metrics: Mapping[str, Description], heads: Mapping[str, str]) -> str:
     """Say what the numbers of the table of runs are."""
     shown = learned(table)
     whats = []
     for label in dict.fromkeys(which.metric for which in shown):
         unit = unit_of(table, label)
         facts = [*([metrics[label].compares] if label in metrics else []), *([unit] if unit != NO_UNIT else [])]
-        whats.append(f"{label} ({', '.join(facts)})" if facts else label)
+        name = label if heads[label] == label else f"{heads[label]} = {label}"
+        whats.append(f"{name} ({', '.join(facts)})" if facts else name)
     references = ", ".join(dict.fromkeys(which.reference for which in shown))
     of = " (of the first checkpoint to the final one)" if "final" in references else ""
     about = f"; {', '.join(whats)}: dissimilarity to {references}{of} (0 is the same)" if whats else ""
@@ -113,28 +129,37 @@ def _legend(table: pd.DataFrame, metrics: Mapping[str, Description]) -> str:
     return f"accuracy/the ideal observer's{about}{floor}"
 
 
-def _runs_tables(group: Latest, places: Mapping[str, int], *, ideal: bool) -> list[Table]:
-    """Return a row per run: what it is, and its last dissimilarities; a second table where those are many."""
-    room = np.cumsum([1 + group.has_floor(column) for column in group.columns])
-    beside = int((room <= _BESIDE).sum())
-    first = _runs_table(group, places, group.columns[:beside], ideal=ideal, whole=True)
-    more = group.columns[beside:]
-    return [first, _runs_table(group, places, more, ideal=ideal, whole=False)] if more else [first]
+def _runs_tables(
+    console: Console, group: Latest, places: Mapping[str, int], heads: Mapping[str, str], *, ideal: bool
+) -> list[Table]:
+    """Return a row per run: what it is, and its last dissimilarities; further tables where one has no room for all."""
+    longest = max(map(len, map(str, group.runs["run"])), default=0)
+
+    def make(columns: Sequence[Learned], whole: bool) -> Table:
+        return _runs_table(group, places, columns, heads, ideal=ideal, whole=whole)
+
+    return fitting_tables(console, group.columns, make, foldable=max(0, longest - _NAME))
 
 
 def _runs_table(
-    group: Latest, places: Mapping[str, int], columns: Sequence[Learned], *, ideal: bool, whole: bool
+    group: Latest,
+    places: Mapping[str, int],
+    columns: Sequence[Learned],
+    heads: Mapping[str, str],
+    *,
+    ideal: bool,
+    whole: bool,
 ) -> Table:
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown.add_column("#", justify="right", style="dim", no_wrap=True)
-    shown.add_column("run", overflow="fold", min_width=16)
+    shown.add_column("run", overflow="fold", min_width=_FOLDED)
     several = len({column.reference for column in group.columns}) > 1
     for name in ("accuracy", "epochs") if whole else ():
         shown.add_column(name, justify="right", no_wrap=True)
     for column in columns:
-        head = f"{column.metric} to {column.reference}" if several else column.metric
+        head = f"{heads[column.metric]} to {column.reference}" if several else heads[column.metric]
         head += " (floor)" if group.has_floor(column) else ""
-        shown.add_column(Text(head), justify="right", overflow="fold")
+        shown.add_column(Text(head), justify="right", no_wrap=True)
     for name in ("status", "time") if whole else ():
         shown.add_column(name, justify="right" if name == "time" else "left", no_wrap=True)
     for run in group.runs.to_dict("records"):
@@ -154,7 +179,7 @@ def _with_floor(group: Latest, run: str, column: Learned) -> str:
     return number(value) if math.isnan(floor) else f"{number(value)} ({number(floor)})"
 
 
-def _pairs_tables(table: pd.DataFrame, names: Sequence[str]) -> list[Table]:
+def _pairs_tables(table: pd.DataFrame, names: Sequence[str], heads: Mapping[str, str]) -> list[Table]:
     """Return the dissimilarities of all pairs, a row per metric and a column per pair of places in ``names``.
 
     Metrics that compared the same networks stand together; floors, where there are some, below their metric.
@@ -166,9 +191,9 @@ def _pairs_tables(table: pd.DataFrame, names: Sequence[str]) -> list[Table]:
         places = tuple(place for place, name in enumerate(names) if name in known)
         order = np.array([known.index(names[place]) for place in places], dtype=int)
         block = together.setdefault(places, {})
-        block[metric] = matrix[np.ix_(order, order)]
+        block[heads[metric]] = matrix[np.ix_(order, order)]
         if np.isfinite(floor).any():
-            block[f"{metric} floor"] = floor[np.ix_(order, order)]
+            block[f"{heads[metric]} floor"] = floor[np.ix_(order, order)]
     blocks = []
     for places, matrices in together.items():
         couples = list(combinations(range(len(places)), 2))
