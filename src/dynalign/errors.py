@@ -23,6 +23,10 @@ class DamagedWarning(UserWarning):
     """Something on disk was damaged; it was put aside, and is computed again."""
 
 
+class EngineWarning(UserWarning):
+    """Something is amiss where jobs are run."""
+
+
 def in_words(error: BaseException, where: object = None) -> str:
     """Return one sentence for an error that the machine is to blame for: a full disk, no permission, too little memory.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
@@ -12,10 +15,12 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 from dynalign.errors import DynalignError
+from dynalign.overhearing import Heard, overhearing, warn_again
 
 if TYPE_CHECKING:
     from pebble import ProcessExpired, ProcessPool
 
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -41,6 +46,7 @@ def started(workers: int) -> ProcessPool:
     return ProcessPool(
         max_workers=workers,
         initializer=start_worker,
+        initargs=(lasting(),),
         context=multiprocessing.get_context("spawn"),  # a fork would inherit torch's threads, and lock
     )
 
@@ -50,8 +56,16 @@ def how_it_died(error: ProcessExpired) -> str:
     return f"its process died (exit code {error.exitcode})"
 
 
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, however that ends: nobody waits for its results."""
+def lasting() -> bool:
+    """Whether processes that are started here, in this thread, can be told by its end that this program has ended."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def end_with_parent(lasting: bool) -> None:
+    """Let this process end when the one that started it does, however that ends: nobody waits for its results.
+
+    ``lasting`` is what ``lasting()`` was in the thread that started it.
+    """
     parent = multiprocessing.parent_process()
     if parent is None:
         return
@@ -61,11 +75,22 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="ends with its parent", daemon=True).start()
+    if lasting:
+        end_at_once()
 
 
-def start_worker() -> None:
+def end_at_once() -> None:
+    """Have the system end this process as soon as the thread ends that started it, where it can: Linux alone can.
+
+    A thread that watches its parent has to wait for whatever computes here without letting Python go on: for seconds.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+
+
+def start_worker(lasting: bool) -> None:
     """Begin a process that computes for another one: on one thread, and for no longer than that one lives."""
-    end_with_parent()
+    end_with_parent(lasting)
     one_thread()
 
 
@@ -100,6 +125,11 @@ def on_one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _overheard(function: Callable[..., Any], *task: Any) -> tuple[Any, list[Heard]]:
+    with overhearing() as heard:
+        return function(*task), heard
+
+
 Run = Callable[[Callable[..., Any], Sequence[Sequence[Any]]], Iterator[tuple[int, Any]]]
 
 
@@ -108,8 +138,9 @@ def side_by_side(workers: int) -> Iterator[Run]:
     """Give a function that computes in at most so many processes of one thread, which end with the block.
 
     It is called with a function and the arguments of each task, and yields (place of the task, result) as they end.
-    What a task raises is raised there. The function must be one of a module; what it is given and returns is pickled.
-    Give tensors as bytes, for as such they would be put into shared memory, of which there may be little.
+    What a task raises is raised there, and what it warns of is warned of. The function must be one of a module; what it
+    is given and returns is pickled. Give tensors as bytes, for as such they would be put into shared memory, of which
+    there may be little.
 
     It needs nothing but the standard library.
 
@@ -118,13 +149,20 @@ def side_by_side(workers: int) -> Iterator[Run]:
     DynalignError
         If a process dies.
     """
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=end_with_parent,
+        initargs=(lasting(),),
+    )
 
     def run(function: Callable[..., Any], tasks: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
         with _starting_on_one_thread():  # processes start as tasks come in
-            futures = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
+            futures = {pool.submit(_overheard, function, *task): place for place, task in enumerate(tasks)}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            result, heard = future.result()
+            warn_again(heard)
+            yield futures[future], result
 
     try:
         yield run

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.cli.composed import test_job as a_test_job
 from tests.cli.composed import train_job
 
-from dynalign.cli import CONF
-from dynalign.cli.check import check_command_line
-from dynalign.cli.dry_run import dry_run
+from dynalign.cli import CONF, pairs_job, study_job, testcase_job
+from dynalign.cli import train_job as train_command
+from dynalign.cli.check import Typed, check_command_line
 from dynalign.errors import DynalignError
 from dynalign.report import size
-from dynalign.store import RunStore
+from dynalign.store import RunStore, write_result
 from dynalign.studies import Trained, compare_trained, measure_over_learning
+from dynalign.testcases import measure_material
 from dynalign.training import obtain
 
+COMMANDS = {each.COMMAND.name: each.COMMAND for each in (pairs_job, study_job, testcase_job, train_command)}
 FEW = ("curriculum=untrained", "metric=[cka,procrustes]")
 
 
-def told(monkeypatch: pytest.MonkeyPatch, place: Path, *typed: str, code: int = 0) -> str:
+def told(monkeypatch: pytest.MonkeyPatch, place: Path, *typed: str, command: str = "train", code: int = 0) -> str:
     monkeypatch.chdir(place)
     console = Console(file=io.StringIO(), width=200)
     before = sorted(place.rglob("*"))
-    assert dry_run(check_command_line([*typed, "dry_run=true"], CONF, "train"), console) == code
+    tell = COMMANDS[command].tell
+    assert tell is not None
+    assert tell(check_command_line([*typed, "dry_run=true"], CONF, command), console) == code
     assert sorted(place.rglob("*")) == before
     return console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -103,7 +109,49 @@ def test_a_slip_is_refused_as_ever() -> None:
 
 def test_other_commands_know_no_dry_run() -> None:
     with pytest.raises(DynalignError, match="no setting dry_run"):
-        check_command_line(["dry_run=true"], CONF, "testcase")
+        check_command_line(["dry_run=true"], CONF, "dashboard")
+
+
+def test_a_search_cannot_be_told() -> None:
+    tell = COMMANDS["testcase"].tell
+    assert tell is not None
+    with pytest.raises(DynalignError, match=r"what a search will ask for; leave out hydra/sweeper, or search\."):
+        tell(Typed([], None, dry=True), Console(file=io.StringIO()))
+
+
+def test_cells_of_test_cases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny = ("testcase=families", "simulation.trials=4", "simulation.time_steps=20", "simulation.families=[ring,line]")
+    asked = ("metric=cka,procrustes", "seed=0,1", *tiny, "store=store")
+    said = told(monkeypatch, tmp_path, "-m", *asked, command="testcase")
+    assert "jobs      4: 2 metrics on 1 test case, 2 seeds\n" in said
+    assert "cells     CKA: 2, 0 in the store\n" in said
+    assert "measuring 4 cells of 2 metrics: unknown: no other seed was measured yet\n" in said
+    assert said.endswith("time      unknown\ndisk      unknown\n")
+    job = a_test_job(tmp_path / "store", "metric=cka", *tiny)
+    measured = measure_material(job.metrics["CKA"], job.cases["families"].material(job.simulation, job.seed))
+    write_result(job.measurement("CKA", "families"), asdict(replace(measured, seconds=3.0)))
+    said = told(monkeypatch, tmp_path, "-m", *asked, command="testcase")
+    assert f"cells     CKA: 2, 1 in the store ({measured.pairs} pairs)\n" in said
+    assert "cells     Procrustes: 2, 0 in the store\n" in said
+    assert "measuring CKA: 1 cell: about 3.0 s, by what other seeds took\n" in said
+    assert "measuring 2 cells of 1 metric: unknown: no other seed was measured yet\n" in said
+    assert "time      at least 3.0 s of one processor\n" in said
+
+
+def test_networks_of_a_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = ("study=[after_learning]", "models=[rnn]", "groups=[untrained,full]", "seeds=2", "scale.pool=2")
+    said = told(monkeypatch, tmp_path, *asked, command="study")
+    assert "jobs      1: after_learning; protocol corrected\n" in said
+    assert "networks  6 in 8 trainings, 0 of them in the store\n" in said
+    assert re.search(r"training  8 trainings of up to [\d,]+ batches: unknown: nothing like it has been trained", said)
+    assert "cells     27 on test cases, 0 in the store\n" in said
+    assert "pairs     follow from how the networks learn" in said
+    assert said.endswith("time      unknown\ndisk      unknown\n")
+
+
+def test_pairs_of_a_sweep(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    said = told(monkeypatch, place, "sweep=nowhere", command="pairs", code=1)
+    assert "would fail sweep=nowhere: nowhere holds neither sweep.json nor result.json" in said.replace(f"{place}/", "")
 
 
 @pytest.mark.parametrize(

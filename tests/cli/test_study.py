@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
 from tests.cli.composed import build
 from tests.command import Ran, type_in
 
+from dynalign.cli import CONF
 from dynalign.cli import study_job as study
+from dynalign.cli.check import check_command_line
 from dynalign.cli.study import rewritten
+from dynalign.cli.study_summary import _lacking
 from dynalign.errors import DynalignError
 from dynalign.studies import POOL, Member
 
@@ -182,6 +190,33 @@ def test_the_same_again_trains_nothing_and_says_the_same(first: Ran, place: Path
     assert not [line for line in again.output.splitlines() if line.startswith("trained ")]
     before, after = (pd.read_csv(ran.folder / "dissimilarities.csv") for ran in (first, again))
     pd.testing.assert_frame_equal(before, after)
+
+
+@pytest.mark.slow
+def test_what_there_is_left_to_do(first: Ran, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    console = Console(file=io.StringIO(), width=200)
+    typed = check_command_line(["study=[after_learning]", *TINY, "dry_run=true"], CONF, "study")
+    assert study.COMMAND.tell is not None
+    assert study.COMMAND.tell(typed, console) == 0
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    rows = pd.read_csv(first.folder / "dissimilarities.csv")
+    assert "networks  6 in 6 trainings, 6 of them in the store\n" in said
+    pairs = re.findall(r"^pairs .*: (\d+), (\d+) known$", said, re.MULTILINE)
+    assert pairs
+    assert all(wanted == known for wanted, known in pairs)
+    assert sum(int(wanted) for wanted, _ in pairs) <= len(rows)
+    assert said.endswith("time      0 s of one processor\ndisk      0 B\n")
+
+
+def test_networks_that_are_missing_are_a_problem() -> None:
+    networks = pd.DataFrame(
+        {"model": "rnn", "group": ["master", "full"], "seed": [0, 1], "reason": ["", "Training diverged."]}
+    )
+    studied: Any = SimpleNamespace(title="corrected", networks=networks)
+    assert _lacking(studied) == "corrected: 1 of 2 networks are missing, such as rnn full seed 1: Training diverged."
+    studied.networks = networks[:1].assign(reason=float("nan"))  # as an empty column is read again
+    assert not _lacking(studied)
 
 
 @pytest.mark.slow

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.engines.jobs import half_or_die
+from tests.engines.jobs import half_or_die, halves_elsewhere, in_slurm
+from tests.engines.slurm import install
 
 from dynalign import processes
 from dynalign.engines import ENGINES, Engine, Lost, engine_of
-from dynalign.engines.base import died, side_by_side_on_this_machine
-from dynalign.errors import DynalignError
+from dynalign.engines.base import _ended, died, side_by_side_on_this_machine
+from dynalign.errors import DynalignError, EngineWarning
 
 
 class Here(Engine):
@@ -121,3 +129,139 @@ def test_a_job_that_dies_is_lost_alone(name: str, request: pytest.FixtureRequest
     assert found[0] == 4
     assert isinstance(found[1], Lost)
     assert found[1].reason.startswith("Its process died")
+
+
+@pytest.mark.slow
+def test_a_job_of_joblib_starts_processes_of_its_own() -> None:
+    pytest.importorskip("joblib")
+    engine = engine_of("joblib", {"n_jobs": 1})
+    try:
+        assert dict(engine.run(halves_elsewhere, [[2, 4]])) == {0: [1, 2]}
+    finally:
+        engine.stop()
+
+
+def test_a_process_is_told_of_the_end_of_another() -> None:
+    process = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
+    with process, _ended(process.pid) as ended:
+        assert not ended()
+        process.kill()
+        process.wait()
+        assert ended()
+
+
+def slurm(monkeypatch: pytest.MonkeyPatch, folder: Path, *, accounting: bool = True, **settings: Any) -> Engine:
+    """Return an engine whose SLURM is this machine."""
+    pytest.importorskip("submitit")
+    monkeypatch.setenv("PATH", f"{install(folder / 'slurm', accounting=accounting)}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(Path(__file__).parents[2])
+    engine = engine_of("submitit_slurm", {"submitit_folder": str(folder / "jobs" / "%j"), "timeout_min": 1, **settings})
+    engine.pause = 0.05
+    return engine
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="its memory is read from /proc")
+def test_what_becomes_of_jobs_of_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reasons = {
+        "works": "",
+        "fails": "ValueError: it could not be done (",
+        "dies": "The process of its job 1000_2 died. (",
+        "eats": "It needed more memory than hydra.launcher.mem_gb=0.25. (",
+        "is cancelled": "Its job 1000_4 was cancelled. (",
+        "goes on": "",
+        "needs more time": "It took longer than hydra.launcher.timeout_min=1; the same command goes on",
+        "hears nothing": "It took longer than hydra.launcher.timeout_min=1; the same command goes on",
+    }
+    engine = slurm(monkeypatch, tmp_path, partition="cpu", mem_gb=0.25, max_num_timeout=1)
+    try:
+        found = dict(engine.run(in_slurm, [(what, tmp_path / "slurm" / "state") for what in reasons]))
+    finally:
+        engine.stop()
+    for place, (what, reason) in enumerate(reasons.items()):
+        said = found[place].reason if isinstance(found[place], Lost) else ""
+        assert said.startswith(reason), said
+        assert bool(said) == bool(reason)
+        if not reason:
+            assert found[place] == what
+    log = (tmp_path / "jobs" / "1000_6" / "1000_6_0_log.out").read_text()
+    assert log.count("Starting with JobEnvironment") == 2
+    assert Path(found[1].reason.partition("(")[2].partition(" ")[0]).is_file()
+
+
+def test_a_job_that_cannot_be_put_back_into_the_queue() -> None:
+    on_submitit = pytest.importorskip("dynalign.engines.on_submitit", exc_type=ImportError)
+
+    def requeue(*_: Any) -> None:
+        raise subprocess.CalledProcessError(1, "scontrol")
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        time.sleep(10)
+
+    before = signal.signal(signal.SIGUSR2, requeue)
+    try:
+        found = on_submitit._in_time(1, work)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert found.reason.startswith("It had to end and could not be put back into the queue (Command 'scontrol'")
+
+
+@pytest.mark.slow
+def test_a_slurm_that_keeps_no_accounts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = slurm(monkeypatch, tmp_path, accounting=False)
+    with pytest.warns(EngineWarning, match=r"\(Slurm accounting storage is disabled\)"):
+        found = dict(engine.run(in_slurm, [("works", tmp_path)]))
+    assert found == {0: "works"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_job_that_slurm_refuses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = slurm(monkeypatch, tmp_path, partition="gpu")
+    with pytest.raises(DynalignError, match="could not start the jobs: Batch job submission failed: Invalid partition"):
+        engine.submit(in_slurm, [("works", tmp_path)])
+    assert capfd.readouterr() == ("", "")
+    (tmp_path / "slurm" / "bin" / "sbatch").unlink()
+    with pytest.raises(DynalignError, match="No such file or directory: 'sbatch'"):
+        engine.submit(in_slurm, [("works", tmp_path)])
+    (tmp_path / "slurm" / "bin" / "srun").unlink()
+    with pytest.raises(DynalignError, match='Could not detect "srun"'):
+        engine.submit(in_slurm, [("works", tmp_path)])
+
+
+class Told:
+    """A job of which SLURM tells states, one after the other."""
+
+    job_id = "1000_0"
+
+    def __init__(self, folder: Path) -> None:
+        self.state, self.paths, self.watcher = "", SimpleNamespace(result_pickle=folder / "result"), self
+        self._finished: set[str] = set()
+
+    def done(self) -> bool:
+        """As submitit takes a state."""
+        if self.state not in ("RUNNING", "PREEMPTED"):
+            self._finished.add(self.job_id)
+        return self.job_id in self._finished or self.paths.result_pickle.exists()
+
+    def get_state(self, _job: str, mode: str) -> str:
+        assert mode == "force"
+        return self.state
+
+
+def test_jobs_of_slurm_that_others_displace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    engine, job, now = slurm(monkeypatch, tmp_path), Told(tmp_path), [0.0]
+    monkeypatch.setattr("dynalign.engines.on_submitit.time.monotonic", lambda: now[0])
+    for minute, (state, ended) in enumerate(
+        [("RUNNING", False), ("SUSPENDED", False), ("RUNNING", False), ("PREEMPTED", False), ("RUNNING", False),
+         ("PREEMPTED", False), ("PREEMPTED", False), ("PREEMPTED", True)]
+    ):  # fmt: skip
+        now[0], job.state = 160.0 * minute, state
+        assert engine.ended(job) is ended, minute
+    job.state = "SUSPENDED"
+    job.paths.result_pickle.touch()
+    assert engine.ended(job)

@@ -14,7 +14,7 @@ from tests.runs import run_of
 from dynalign.metrics import CKA, Procrustes
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
-from dynalign.studies import Column, Look, Member, comparing
+from dynalign.studies import Column, Look, Member, comparing, plan_blocks
 from dynalign.studies import blocks as module
 from dynalign.studies.blocks import measure_blocks, tiles
 from dynalign.studies.comparing import blocks_of
@@ -69,6 +69,9 @@ def test_the_same_numbers_however_pairs_are_cut(runs, pairs, store, tmp_path, mo
     cut = measure_blocks(
         blocks_of(COLUMNS, pairs, runs), RunStore(tmp_path), progress=lambda *what: told.append(what), workers=1
     )
+    blocks, empty = blocks_of(COLUMNS, pairs, runs), RunStore(tmp_path / "empty")
+    for kept, known in ((store, len(pairs)), (empty, 0)):
+        assert [(each.wanted, each.known) for each in plan_blocks(blocks, kept)] == [(len(pairs), known)] * 2
     for name, numbers in whole.items():
         assert list(cut[name]) == pairs
         for pair in pairs:

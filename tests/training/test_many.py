@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from tests.runs import spec_of
 
+from dynalign.errors import DamagedWarning
 from dynalign.networks import build_network
 from dynalign.store import RunStore
 from dynalign.training import RunSpec, obtain, train_many
@@ -26,6 +28,7 @@ class Raising(pl.Callback):
     """Fails every training that is given it."""
 
     def on_train_start(self, trainer, pl_module):
+        warnings.warn("it will fail", DamagedWarning, stacklevel=1)
         raise KeyError("nobody foresaw this")
 
 
@@ -48,7 +51,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunStore, list[RunSp
     bad = replace(two_phases(7, "anti"), callbacks=[Raising()])
     specs = [bad, two_phases(0, "anti"), two_phases(0, "delay", "anti"), spec_of(1), spec_of(2, train=())]
     told: list[Trained] = []
-    failed = train_many(specs, store, workers=2, progress=told.append)
+    with pytest.warns(DamagedWarning, match="it will fail") as said:  # where it is asked for, and not where it trains
+        failed = train_many(specs, store, workers=2, progress=told.append)
+    assert [Path(each.filename).name for each in said] == [Path(__file__).name]
     return store, specs, told, failed
 
 

@@ -3,199 +3,126 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import pandas as pd
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
 
 from dynalign.cli.check import Typed
-from dynalign.cli.job import Job, build_job
 from dynalign.errors import DynalignError
-from dynalign.inventory import Estimate, estimate, past_runs
-from dynalign.report import counted, duration, size
-from dynalign.store import Run, RunStore
-from dynalign.studies import Planned, Trained, plan_learning, plan_pairs, seconds_each
-from dynalign.training import RunSpec
+from dynalign.report import duration, size
+from dynalign.store import RunStore
+from dynalign.studies import Planned, seconds_each
 
 _BYTES = 24  # of a measurement in the store
 
-
-@dataclass
-class _Plan:
-    """What is to be had: networks by key, and numbers."""
-
-    finished: dict[str, RunSpec] = field(default_factory=dict)
-    begun: dict[str, RunSpec] = field(default_factory=dict)
-    missing: dict[str, RunSpec] = field(default_factory=dict)
-    learning: list[Planned] = field(default_factory=list)
-    pairs: list[Planned] = field(default_factory=list)
+Job = TypeVar("Job")
+Say = Callable[[str, str], None]
+"""Prints a line: what it is about, and what there is to say of it."""
 
 
-def dry_run(typed: Typed, console: Console) -> int:
-    """Say what the jobs that were typed would do, from a sweep of many to a single run; return the exit code.
+@dataclass(frozen=True)
+class DryRun(Generic[Job]):
+    """Says what the jobs that were typed would do, from a sweep of many to a single one, and returns the exit code.
 
-    Every job is composed and built as it would be, so that what is refused there is refused here; nothing is trained,
+    Every job is composed and built as it would be, so that what is refused there is refused here; nothing is computed,
     and nothing written.
+
+    Attributes
+    ----------
+    left_undone : str
+        What is not done, as a sentence goes on after "nothing is".
+    build : callable
+        Makes a job of its config, Hydra's settings, and the store, or an empty one where that is not there yet.
+    tell : callable
+        Says what jobs would do, and whether they are those of a sweep.
     """
-    if typed.expected is None:
-        raise DynalignError("dry_run=true cannot tell what a search will ask for; leave out hydra/sweeper.")
-    jobs, refused = [], []
-    with tempfile.TemporaryDirectory() as empty, initialize_config_dir(str(typed.folder), version_base="1.3"):
-        for words in typed.expected:
-            job = _built(typed, words, Path(empty))
-            if isinstance(job, str):
-                refused.append(f"{' '.join(words) or 'defaults'}: {job}")
-            else:
-                jobs.append(job)
-        _tell(jobs, console, sweeping=len(typed.expected) > 1)
-    for reason in refused:
-        console.print(f"[red]would fail[/] {escape(reason)}", soft_wrap=True)
-    return 1 if refused else 0
 
+    left_undone: str
+    build: Callable[[DictConfig, Any, RunStore], Job]
+    tell: Callable[[Sequence[Job], Say, bool], None]
 
-def _built(typed: Typed, words: Sequence[str], empty: Path) -> Job | str:
-    """Return the job, or why there is none; an empty folder stands in for a store that is not there yet."""
-    try:
+    def __call__(self, typed: Typed, console: Console) -> int:
+        """See the class."""
+        if typed.expected is None:
+            raise DynalignError(
+                "dry_run=true cannot tell what a search will ask for; leave out hydra/sweeper, or search."
+            )
+
+        def say(what: str, text: str) -> None:
+            console.print(f"{what:9} {escape(text)}", soft_wrap=True)
+
+        console.print(f"[bold]dynalign dry run[/]: nothing is {self.left_undone}, and nothing written")
+        jobs, refused = [], []
+        with tempfile.TemporaryDirectory() as empty, initialize_config_dir(str(typed.folder), version_base="1.3"):
+            for words in typed.expected:
+                job = self._built(typed, words, Path(empty))
+                if isinstance(job, _Refused):
+                    shown = " ".join(word for word in words if not word.startswith("dry_run="))
+                    refused.append(f"{shown or 'defaults'}: {job.reason}")
+                else:
+                    jobs.append(job)
+            if jobs:
+                self.tell(jobs, say, len(typed.expected) > 1)
+        for reason in refused:
+            console.print(f"[red]would fail[/] {escape(reason)}", soft_wrap=True)
+        return 1 if refused else 0
+
+    def _built(self, typed: Typed, words: Sequence[str], empty: Path) -> Job | _Refused:
         whole = compose(typed.name, overrides=[*typed.path, *words], return_hydra_config=True)
         config = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
-        root = Path.cwd() / str(config.store)
-        return build_job(config, whole.hydra, RunStore(root if root.is_dir() else empty))
-    except DynalignError as error:
-        return str(error)
+        root = Path.cwd() / str(config.get("store"))
+        try:
+            return self.build(config, whole.hydra, RunStore(root if root.is_dir() else empty))
+        except DynalignError as error:
+            return _Refused(str(error))
 
 
-def _tell(jobs: Sequence[Job], console: Console, *, sweeping: bool) -> None:
-    def say(what: str, text: str) -> None:
-        console.print(f"{what:9} {escape(text)}", soft_wrap=True)
-
-    console.print("[bold]dynalign dry run[/]: nothing is trained, and nothing written")
-    if not jobs:
-        return
-    store, plan = jobs[0].store, _plan(jobs)
-    networks = len({job.spec.key for job in jobs})
-    phases = len(plan.finished) + len(plan.begun) + len(plan.missing) - networks
-    shared = f", and {counted(phases, 'run')} of phases before their last" if phases else ""
-    say("jobs", f"{len(jobs):,}: {counted(networks, 'network')}{shared}")
-    say(
-        "runs",
-        f"{len(plan.finished):,} in the store, {len(plan.begun):,} begun, {len(plan.missing):,} to be trained",
-    )
-    for each in plan.learning:
-        say(
-            "numbers",
-            f"{each.metric.label}, of checkpoints of stored runs: {each.known:,} known, {each.missing:,} missing",
-        )
-    for each in plan.pairs if sweeping else ():
-        say("pairs", f"{each.metric.label}: {each.wanted:,} (each with itself included), {each.known:,} known")
-    wanted = [*plan.learning, *(plan.pairs if sweeping else ())]
-    _tell_cost(say, plan, wanted, store)
+class _Refused(NamedTuple):
+    reason: str
 
 
-def _tell_cost(say: Callable[[str, str], None], plan: _Plan, wanted: Sequence[Planned], store: RunStore) -> None:
-    """Say how long everything takes, one after the other, and how much of the disk, and what that is from."""
-    past = past_runs(store.root)
-    costs = [estimate(spec.config, past) for spec in [*plan.begun.values(), *plan.missing.values()]]
-    seconds = space = 0.0
-    known, nothing = True, True
-    for source, group in groupby(sorted(costs, key=_source), key=_source):
-        some = [cost for cost in group if cost is not None]
-        if not source:
-            unlike = len(costs) - sum(cost is not None for cost in costs)
-            say("training", f"{counted(unlike, 'run')}: unknown: no run like it yet")
-            known = False
-            continue
-        nothing = False
-        seconds += sum(cost.seconds for cost in some)
-        space += sum(cost.bytes for cost in some)
-        took = duration(sum(cost.seconds for cost in some))
-        say("training", f"{counted(len(some), 'run')}: about {took}, by runs in the store {source}")
-    for each in wanted:
-        if not each.missing:
-            continue
-        space += _BYTES * each.missing
-        seconds_of_one = seconds_each(each.metric, store)
-        if seconds_of_one is None:
-            say(
-                "measuring", f"{each.metric.label}: {each.missing:,} numbers: unknown: it has measured nothing here yet"
-            )
-            known = False
-        else:
-            nothing = False
-            seconds += seconds_of_one * each.missing
-            took = f"about {duration(seconds_of_one * each.missing)}, at {duration(seconds_of_one)} each in this store"
-            say("measuring", f"{each.metric.label}: {each.missing:,} numbers: {took}")
-    least = "" if known else "at least "
-    unknown = nothing and not known
-    say("time", "unknown" if unknown else f"{least}{duration(seconds)} of one processor")
-    say("disk", "unknown" if unknown else f"{least}{size(space)}")
+class Bill:
+    """What everything takes, one after the other, as far as it can be told."""
 
+    def __init__(self) -> None:
+        self.seconds = self.space = 0.0
+        self._whole, self._empty = True, True
 
-def _source(cost: Estimate | None) -> str:
-    return "" if cost is None else cost.source
+    def add(self, seconds: float, space: float = 0.0) -> None:
+        """Add something whose time is known, and the bytes that it will leave."""
+        self.seconds += seconds
+        self.space += space
+        self._empty = False
 
+    def add_unknown(self, space: float = 0.0) -> None:
+        """Add something whose time is not known."""
+        self.space += space
+        self._whole = False
 
-def _plan(jobs: Sequence[Job]) -> _Plan:
-    plan = _Plan()
-    for job in jobs:
-        for spec in job.spec.chain:
-            there = job.store.find(spec.key) is not None
-            begun = (job.store.root / f"{spec.key}.partial").is_dir()
-            (plan.finished if there else plan.begun if begun else plan.missing)[spec.key] = spec
-    runs = {job.spec.key: _run(job) for job in jobs}
-    learning = [
-        each
-        for job in _once(jobs)
-        if job.spec.key in plan.finished
-        for each in plan_learning(
-            runs[job.spec.key],
-            job.metrics,
-            reference=job.reference,
-            representation=job.representation,
-            store=job.store,
-            every=job.every,
-            classes=job.classes,
-        )
-    ]
-    plan.learning = _summed(learning)
-    networks = [
-        Trained(str(place), runs[job.spec.key], job.representation, job.metrics, job.classes)
-        for place, job in enumerate(jobs)
-    ]
-    plan.pairs = _summed(plan_pairs(networks, plan.finished, jobs[0].store))
-    return plan
+    def measuring(self, wanted: Sequence[Planned], store: RunStore, say: Say) -> None:
+        """Say what numbers will take that the store lacks, and add it."""
+        for each in wanted:
+            if not each.missing:
+                continue
+            seconds = seconds_each(each.metric, store)
+            what = f"{each.metric.label}: {each.missing:,} numbers"
+            if seconds is None:
+                say("measuring", f"{what}: unknown: it has measured nothing here yet")
+                self.add_unknown(_BYTES * each.missing)
+            else:
+                took = f"about {duration(seconds * each.missing)}, at {duration(seconds)} each in this store"
+                say("measuring", f"{what}: {took}")
+                self.add(seconds * each.missing, _BYTES * each.missing)
 
-
-def _run(job: Job) -> Run:
-    """Return a run from the store, or one that has no checkpoints yet."""
-    if job.store.find(job.spec.key) is not None:
-        return job.store.open(job.spec.key)
-    return Run(job.spec.key, Path(), job.spec.config, pd.DataFrame(), 0.0)
-
-
-def _once(jobs: Iterable[Job]) -> list[Job]:
-    """Return jobs without those that ask for the same numbers again."""
-    kept: dict[Any, Job] = {}
-    for job in jobs:
-        reference = job.reference.key if isinstance(job.reference, Run) else job.reference
-        for metric in job.metrics:
-            about = (job.spec.key, metric.label, reference, repr(job.representation), job.every)
-            kept.setdefault(about, replace(job, metrics=[metric]))
-    return list(kept.values())
-
-
-def _summed(plans: Iterable[Planned]) -> list[Planned]:
-    """Return one plan for each metric."""
-    found: dict[str, Planned] = {}
-    for each in plans:
-        known = found.get(each.metric.label)
-        found[each.metric.label] = (
-            each if known is None else known._replace(wanted=known.wanted + each.wanted, known=known.known + each.known)
-        )
-    return list(found.values())
+    def total(self, say: Say) -> None:
+        """Say what everything takes."""
+        least = "" if self._whole else "at least "
+        unknown = self._empty and not self._whole
+        say("time", "unknown" if unknown else f"{least}{duration(self.seconds)} of one processor")
+        say("disk", "unknown" if unknown else f"{least}{size(self.space)}")

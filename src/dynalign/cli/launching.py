@@ -44,6 +44,7 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
     A job that is lost returns None, which a sweep goes on from and a search takes as failed; its reason stands in its
     result. So does that of the engine, if it fails.
     """
+    terminal.show_warnings()
     out = terminal.console()
     returned: dict[int, JobReturn] = {}
 

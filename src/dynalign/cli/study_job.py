@@ -13,10 +13,12 @@ from typing import Any
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from dynalign.cli.build import build
+from dynalign.cli.check import Typed
 from dynalign.cli.entry import Command
 from dynalign.cli.factors import factors_of
 from dynalign.cli.job import spec_of, store_of
@@ -52,7 +54,7 @@ from dynalign.tables import write_table
 from dynalign.training import RunSpec, cost, train_many
 from dynalign.training.many import Trained
 
-NAMELESS = ("study", "logger", "store", "workers", "hydra", "seeds", "models", "groups")
+NAMELESS = ("study", "logger", "store", "workers", "dry_run", "hydra", "seeds", "models", "groups")
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,15 @@ class Job:
     store: RunStore
     workers: int | None
 
+    def searched(self, population: Population) -> list[Member]:
+        """Return the networks whose fixed points are searched."""
+        return [member for member in population.runs if member.model in self.plain["fixed_points"]]
 
-def build_job(config: DictConfig, settings: Any) -> Job:
+
+def build_job(config: DictConfig, settings: Any, store: RunStore | None = None) -> Job:
     """Build everything that a job needs; nothing has trained when it returns.
+
+    ``store`` is used instead of the one that the config names, if it is given.
 
     Raises
     ------
@@ -117,7 +125,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         attractors=build("protocol.attractors", protocol["attractors"]) if plain["attractors"] else None,
         marks=build("marks", plain["marks"]),
         rule=build("rule", plain["rule"]),
-        store=store_of(plain, settings),
+        store=store_of(plain, settings) if store is None else store,
         workers=workers,
     )
 
@@ -127,14 +135,13 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
     job = build_job(config, settings)
     factors = factors_of(config, job.plain, settings, NAMELESS)
     lost = _train(job)
-    population = _population(job, lost)
+    population = population_of(job, lost)
     pairs = [pair for study in job.studies for pair in study.pairs(population)]
     with _warnings_to(result.folder / "warnings.txt"), _bar() as bar:
         report = reporter(bar)
         rows = compare(pairs, list(job.columns.values()), population, job.store, workers=job.workers, progress=report)
         known = job.attractors.measure(job.store, report) if job.attractors is not None else None
-        searched = [member for member in population.runs if member.model in job.plain["fixed_points"]]
-        points = fixed_point_table(population, searched, job.store, progress=report)
+        points = fixed_point_table(population, job.searched(population), job.store, progress=report)
     evidence = Evidence(rows, job.columns, job.judged, job.marks, population)
     verdicts = judge_studies(job.studies, evidence, job.rule)
     if job.attractors is not None and known is not None:
@@ -273,7 +280,8 @@ def _cost(job: Job) -> str:
     return f"{said}; about {duration(found.seconds)}, by what similar networks took"
 
 
-def _population(job: Job, lost: Mapping[Member, str]) -> Population:
+def population_of(job: Job, lost: Mapping[Member, str]) -> Population:
+    """Return the networks of a job that are in the store, and why others are not."""
     runs, missing = {}, dict(lost)
     for member, spec in job.specs.items():
         if member not in missing:
@@ -312,4 +320,10 @@ def _bar() -> Progress:
     )
 
 
-COMMAND = Command("study", run_job, summarise)
+def _tell(typed: Typed, console: Console) -> int:
+    from dynalign.cli.study_plan import DRY_RUN  # which is made of what is here
+
+    return DRY_RUN(typed, console)
+
+
+COMMAND = Command("study", run_job, summarise, _tell)

@@ -75,7 +75,19 @@ def summarise(sweep: Sweep, console: Console) -> list[str]:
             of=[result],
         )
     print_studies(console, studies, failures=failures, paths={**paths, "report": page.path})
-    return problems
+    return problems + [lacking for studied in studies if (lacking := _lacking(studied))]
+
+
+def _lacking(studied: Studied) -> str:
+    """Say that networks are missing, and why the first of them is; empty where none is."""
+    lost = studied.networks[studied.networks["reason"].fillna("") != ""]
+    if not len(lost):
+        return ""
+    first = lost.iloc[0]
+    return (
+        f"{studied.title}: {len(lost)} of {len(studied.networks)} networks are missing, such as {first['model']} "
+        f"{first['group']} seed {first['seed']}: {first['reason']}"
+    )
 
 
 def _claims(studied: Studied) -> pd.DataFrame:

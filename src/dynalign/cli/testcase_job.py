@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dynalign.cli.build import build
+from dynalign.cli.check import Typed
 from dynalign.cli.entry import Command
 from dynalign.cli.factors import factors_of
 from dynalign.cli.job import build_metrics, store_of
@@ -39,7 +41,7 @@ from dynalign.testcases import (
     stored_cells,
 )
 
-NAMELESS = ("metric", "testcase", "logger", "store", "search", "objective", "limit", "seed", "hydra")
+NAMELESS = ("metric", "testcase", "logger", "store", "search", "objective", "limit", "seed", "dry_run", "hydra")
 """Parts of the config that set no row of a leaderboard apart, or are told by the row's label and column."""
 
 
@@ -56,14 +58,20 @@ class Job:
     plain: Mapping[str, Any]
     store: RunStore
 
-    def measurement(self, metric: str, case: str) -> Path:
-        """Return the file for what a metric measures on a case, named after everything that determines it."""
+    def measurement(self, metric: str, case: str, seed: int | None = None) -> Path:
+        """Return the file for what a metric measures on a case, named after everything that determines it.
+
+        ``seed`` is that of the job, or another one.
+        """
         about = {"settings": self.plain["testcase"][case], "simulation": self.plain["simulation"]}
-        return measured_file(self.store, self.metrics[metric], self.cases[case], self.seed, **about)
+        chosen = self.seed if seed is None else seed
+        return measured_file(self.store, self.metrics[metric], self.cases[case], chosen, **about)
 
 
-def build_job(config: DictConfig, settings: Any) -> Job:
+def build_job(config: DictConfig, settings: Any, store: RunStore | None = None) -> Job:
     """Build everything that a job needs; nothing is measured when it returns.
+
+    ``store`` is used instead of the one that the config names, if it is given.
 
     Raises
     ------
@@ -96,7 +104,7 @@ def build_job(config: DictConfig, settings: Any) -> Job:
         limit=numbers["limit"],
         objective=_objective(config.objective, cases),
         plain=plain,
-        store=store_of(plain, settings),
+        store=store_of(plain, settings) if store is None else store,
     )
 
 
@@ -213,4 +221,10 @@ def _value(job: Job, cells: Sequence[Cell]) -> float | None:
         return None
 
 
-COMMAND = Command("testcase", run_job, summarise)
+def _tell(typed: Typed, console: Console) -> int:
+    from dynalign.cli.testcase_plan import DRY_RUN  # which is made of what is here
+
+    return DRY_RUN(typed, console)
+
+
+COMMAND = Command("testcase", run_job, summarise, _tell)

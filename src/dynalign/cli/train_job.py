@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from dynalign import training
 from dynalign.cli.build import build
-from dynalign.cli.dry_run import dry_run
 from dynalign.cli.entry import Command, group_folder, sweeping
 from dynalign.cli.job import Job, build_job, build_loggers
 from dynalign.cli.logged import note_places
 from dynalign.cli.summary import summarise
 from dynalign.cli.sweep import SweepStart
+from dynalign.cli.train_plan import DRY_RUN
 from dynalign.errors import DynalignError
 from dynalign.identity import key_of
 from dynalign.loggers import LoggedRuns, RunInfo
@@ -259,4 +259,4 @@ def _value(job: Job, facts: Mapping[str, Any], numbers: pd.DataFrame) -> float |
     return value if value == value else None
 
 
-COMMAND = Command("train", run_job, summarise, dry_run)
+COMMAND = Command("train", run_job, summarise, DRY_RUN)

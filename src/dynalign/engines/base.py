@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
@@ -9,10 +10,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import connection
 from typing import Any
 
 from dynalign.errors import DynalignError
-from dynalign.processes import cores
+from dynalign.processes import cores, end_at_once
 
 _WATCH = 0.2  # seconds between two looks at whether who gave a process its work still lives
 
@@ -115,16 +117,38 @@ def side_by_side_on_this_machine(jobs: int, cores_per_job: int) -> str:
     return f"{jobs} side by side, {cores_per_job} thread{'s' * (cores_per_job != 1)} each{crowded}"
 
 
-def end_with(process: int) -> None:
-    """Let this process end when its parent does, or the other one on this machine that it works for."""
+def end_with(process: int, *, lasting: bool = True) -> None:
+    """Let this process end when its parent does, or the other one on this machine that it works for.
+
+    ``lasting`` is what ``dynalign.processes.lasting()`` was in the thread of its parent that started it.
+    """
     parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent and _lives(process):
-            time.sleep(_WATCH)
+        with _ended(process) as ended:
+            while os.getppid() == parent and not ended():
+                pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    if lasting:
+        end_at_once()
+
+
+@contextlib.contextmanager
+def _ended(process: int) -> Iterator[Callable[[], bool]]:
+    """Give a function that waits a while for the end of a process, and returns whether it has come."""
+    try:
+        end = os.pidfd_open(process)
+    except (AttributeError, OSError):  # only Linux tells of it
+
+        def looked() -> bool:
+            time.sleep(_WATCH)
+            return not _lives(process)
+
+        yield looked
+    else:
+        yield lambda: bool(connection.wait([end], _WATCH))
 
 
 def _lives(process: int) -> bool:

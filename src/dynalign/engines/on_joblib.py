@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from dynalign.engines.base import Engine, Lost, died, end_with, jobs_at_once, side_by_side_on_this_machine, whole
+from dynalign.processes import lasting
+
+_LEFT = "ignore:resource_tracker"  # a filter of warnings, by how the message begins
 
 
 class Joblib(Engine):
@@ -40,7 +44,8 @@ class Joblib(Engine):
         futures = []
         for task in tasks:
             executor = self._idle.pop() if self._idle else _process()
-            future = executor.submit(function, task)
+            with _cleaning_up_silently():
+                future = executor.submit(function, task)
             self._busy[future] = executor
             futures.append(future)
         return futures
@@ -72,12 +77,28 @@ class Joblib(Engine):
 
 
 def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(), lasting()))
 
 
-def _begin(parent: int) -> None:
+def _begin(parent: int, lasting: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; the first one ends these
-    end_with(parent)
+    end_with(parent, lasting=lasting)
+    # Else processes that a job starts are told to start others as this one was, which they know nothing of, and end.
+    multiprocessing.set_start_method("spawn", force=True)
+
+
+@contextlib.contextmanager
+def _cleaning_up_silently() -> Iterator[None]:
+    """Let what cleans up after processes, and starts with the first of them, not tell what killed ones have left."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = f"{before},{_LEFT}" if before else _LEFT
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _end(executor: ProcessPoolExecutor) -> None:

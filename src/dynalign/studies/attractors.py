@@ -110,10 +110,8 @@ class Attractors:
 
     def measure(self, store: RunStore, progress: Callable[[str, int, int], None] | None = None) -> pd.DataFrame:
         """Return what every metric measures on every case and seed, from the store where it is known there."""
-        cases = {case.name: case for case in self.cases.values()}
-        wanted = [(case, seed, name) for case in cases for seed in range(self.seeds) for name in self.metrics]
-        paths = {cell: self._path(cases[cell[0]], cell[1], self.metrics[cell[2]], store) for cell in wanted}
-        found = stored_cells(paths)
+        cases, paths = self._named, self.cells(store)
+        wanted, found = list(paths), stored_cells(paths)
         missing = [cell for cell in wanted if cell not in found]
         places = {(case, seed) for case, seed, _ in missing}
         materials = {(case, seed): cases[case].material(self.simulation, seed) for case, seed in places}
@@ -124,6 +122,19 @@ class Attractors:
                 progress("test cases", len(found), len(wanted))
         tables = [as_rows(found[case, seed, name], metric=name, case=case, seed=seed) for case, seed, name in wanted]
         return pd.concat(tables, ignore_index=True)
+
+    @property
+    def _named(self) -> Mapping[str, TestCase]:
+        return {case.name: case for case in self.cases.values()}
+
+    def cells(self, store: RunStore) -> dict[tuple[str, int, str], Path]:
+        """Return all that is measured, by test case, seed and metric, with the file that it is kept in."""
+        return {
+            (name, seed, metric): self._path(case, seed, self.metrics[metric], store)
+            for name, case in self._named.items()
+            for seed in range(self.seeds)
+            for metric in self.metrics
+        }
 
     def _path(self, case: TestCase, seed: int, metric: Metric, store: RunStore) -> Path:
         about = {"settings": describe(case, vars(case)), "simulation": asdict(self.simulation)}

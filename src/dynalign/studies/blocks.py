@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pickle
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pebble import ProcessExpired
 from dynalign.errors import DynalignError
 from dynalign.metrics import Distance, Metric
 from dynalign.metrics.pairwise import reason_of
+from dynalign.overhearing import Heard, overhearing, warn_again
 from dynalign.processes import cores, how_it_died, on_one_thread, started
 from dynalign.store import RunStore
 from dynalign.studies.measuring import Recordings, Seen, measure_seen, recorded, stored_seen
@@ -25,7 +25,6 @@ _FEW = 200
 
 Name = TypeVar("Name", bound=Hashable)
 Numbers = dict[str, list[Distance]]
-Warned = list[tuple[type[Warning], str]]
 Found = dict[str, dict[tuple[Name, Name], Distance]]
 
 
@@ -140,7 +139,7 @@ def _together(blocks: Sequence[Block[Name]], store: RunStore, workers: int) -> I
     pool = started(workers)
     try:
         # The models that studies name last take longest to record; begun first, they leave no process idle at the end.
-        tasks: dict[Future[tuple[Numbers, Warned]], Block[Name]] = {
+        tasks: dict[Future[tuple[Numbers, list[Heard]]], Block[Name]] = {
             # As bytes, unpacked there: a metric that is not known there is an error of its task, not of the process.
             pool.schedule(_in_process, args=[pickle.dumps(_alone(block)), store.root]): block
             for block in reversed(blocks)
@@ -149,15 +148,14 @@ def _together(blocks: Sequence[Block[Name]], store: RunStore, workers: int) -> I
         for task in as_completed(tasks):
             block = tasks[task]
             try:
-                numbers, warned = task.result()
+                numbers, heard = task.result()
             except DynalignError:
                 raise
             except Exception as error:
                 lost = Distance(math.nan, 0.0, _why(error))
                 yield block, {name: [lost] * len(block.pairs) for name in block.ways}
             else:
-                for category, message in warned:
-                    warnings.warn(message, category, stacklevel=2)
+                warn_again(heard)
                 yield block, numbers
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
@@ -173,12 +171,11 @@ def _alone(block: Block[Name]) -> Block[Name]:
     return Block(block.pairs, {name: replace(way, seen=_named(block, way)) for name, way in block.ways.items()})
 
 
-def _in_process(task: bytes, root: Path) -> tuple[Numbers, Warned]:
+def _in_process(task: bytes, root: Path) -> tuple[Numbers, list[Heard]]:
     block = pickle.loads(task)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with overhearing() as heard:
         numbers = _measured(block, RunStore(root))
-    return numbers, list(dict.fromkeys((each.category, str(each.message)) for each in caught))
+    return numbers, heard
 
 
 def _stored(block: Block[Name], store: RunStore) -> Numbers | None:

@@ -109,10 +109,8 @@ def compare(
     asked = list(dict.fromkeys(pairs))
     if not asked:
         return pd.DataFrame(columns=_COLUMNS)
-    measured = list(dict.fromkeys((pair.first, pair.second) for pair in asked))
-    labels = {look: _labels(look, population) for pair in measured for look in pair}
-    runs = {look: _run_of(look, population) for pair in measured for look in pair}
-    found = measure_blocks(blocks_of(columns, measured, runs), store, workers=workers, progress=progress)
+    labels = {look: _labels(look, population) for pair in asked for look in (pair.first, pair.second)}
+    found = measure_blocks(blocks_of_study(asked, columns, population), store, workers=workers, progress=progress)
     rows = [
         {
             "column": column.name,
@@ -133,6 +131,12 @@ _OF_EACH = ("model", "group", "seed", "epoch", "control", "accuracy")
 _COLUMNS = [
     "column", "part", "x", *_OF_EACH, *(f"other_{name}" for name in _OF_EACH), "dissimilarity", "reason",
 ]  # fmt: skip
+
+
+def blocks_of_study(pairs: Iterable[Pair], columns: Sequence[Column], population: Population) -> list[Block[Look]]:
+    """Return what is to be measured for pairs, each once, as blocks."""
+    measured = list(dict.fromkeys((pair.first, pair.second) for pair in pairs))
+    return blocks_of(columns, measured, {look: _run_of(look, population) for pair in measured for look in pair})
 
 
 def blocks_of(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations_with_replacement
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dynalign.metrics import Metric
 from dynalign.representations import Representation
 from dynalign.store import Run, RunStore
+from dynalign.studies.blocks import Block
 from dynalign.studies.checkpoints import checkpoints, learning_pairs, seen_over_learning
 from dynalign.studies.measuring import Seen, count_stored, measured_before
 from dynalign.studies.pairwise import Trained, comparable
@@ -55,6 +56,28 @@ def plan_pairs(networks: Iterable[Trained], finished: Collection[str], store: Ru
         known = count_stored(metric, seen, list(combinations_with_replacement(seen, 2)), store)
         plans.append(Planned(metric, len(members) * (len(members) + 1) // 2, known))
     return plans
+
+
+def plan_blocks(blocks: Iterable[Block[Any]], store: RunStore) -> list[Planned]:
+    """Return how many dissimilarities there are in blocks of pairs, by metric."""
+    plans = []
+    for block in blocks:
+        names = {name for pair in block.pairs for name in pair}  # a way may have been made for others, too
+        for way in block.ways.values():
+            seen = {name: way.seen[name] for name in names}
+            plans.append(Planned(way.metric, len(block.pairs), count_stored(way.metric, seen, block.pairs, store)))
+    return summed(plans)
+
+
+def summed(plans: Iterable[Planned]) -> list[Planned]:
+    """Return one plan for each metric."""
+    found: dict[str, Planned] = {}
+    for each in plans:
+        known = found.get(each.metric.label)
+        found[each.metric.label] = (
+            each if known is None else known._replace(wanted=known.wanted + each.wanted, known=known.known + each.known)
+        )
+    return list(found.values())
 
 
 def plan_learning(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.loggers import Logger
 
 from dynalign.networks import Network
@@ -196,7 +197,7 @@ def _train(
         trainer = pl.Trainer(
             max_epochs=training.most_epochs,
             callbacks=[*callbacks, Resumable(kept, run)],
-            plugins=[WholeFiles()],
+            plugins=[WholeFiles(), LightningEnvironment()],  # alone, where SLURM's variables speak of other tasks
             logger=list(loggers),
             gradient_clip_val=training.gradient_clip,
             reload_dataloaders_every_n_epochs=1,
@@ -241,6 +242,7 @@ def _idle_trainer(loggers: Sequence[Logger]) -> pl.Trainer:
     """Return a trainer for callbacks to ask, which trains nothing."""
     with _quiet():
         return pl.Trainer(
+            plugins=[LightningEnvironment()],
             logger=list(loggers),
             accelerator="cpu",
             enable_progress_bar=False,

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from dynalign.metrics.pairwise import reason_of
-from dynalign.processes import cores, start_worker
+from dynalign.overhearing import Heard, overhearing, warn_again
+from dynalign.processes import cores, lasting, start_worker
 from dynalign.store import RunStore
 from dynalign.training.runs import RunSpec
 
@@ -107,6 +108,7 @@ def _side_by_side(
         min(len(jobs), workers),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=start_worker,
+        initargs=(lasting(),),
     )
     lost: list[RunSpec] = []
     try:
@@ -118,7 +120,8 @@ def _side_by_side(
                 lost += running[future]
                 continue
             reason = "" if error is None else reason_of(cast("Exception", error))
-            failed = future.result() if error is None else {}
+            failed, heard = future.result() if error is None else ({}, [])
+            warn_again(heard)
             for spec in running[future]:
                 ended(spec, failed.get(spec.key, reason))
     except BaseException:
@@ -181,13 +184,17 @@ def _model(spec: RunSpec) -> str:
     return type(spec.network.model).__name__
 
 
-def _train(job: bytes, root: Path) -> dict[str, str]:
-    """Train the runs of a job; return why there is none, by key, for those of several that failed."""
+def _train(job: bytes, root: Path) -> tuple[dict[str, str], list[Heard]]:
+    """Train the runs of a job; return why there is none, by key, for those that failed, and what was warned of."""
     from dynalign.training.obtaining import obtain
     from dynalign.training.together import obtain_together
 
     specs = pickle.loads(job)
-    if len(specs) > 1:
-        return obtain_together(specs, RunStore(root))
-    obtain(specs[0], RunStore(root))
-    return {}
+    with overhearing() as heard:
+        try:
+            if len(specs) > 1:
+                return obtain_together(specs, RunStore(root)), heard
+            obtain(specs[0], RunStore(root))
+        except Exception as error:
+            return {spec.key: reason_of(error) for spec in specs}, heard
+    return {}, heard
