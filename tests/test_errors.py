@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,23 @@ from dynalign.metrics import CKA, measure
 )
 def test_a_disk_in_words(code: int, said: str) -> None:
     assert in_words(OSError(code, "whatever the system calls it", "/x/y.pt")).startswith(said)
+
+
+def test_a_full_disk_is_where_it_was_written_to() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert in_words(full).startswith("The disk is full; ")
+    assert in_words(full, "results/3").startswith("The disk is full at results/3; ")
+
+
+def test_a_path_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too long") as long:
+        (tmp_path / ("x" * 300)).mkdir()
+    assert in_words(long.value) == f"A name is too long for the disk in {tmp_path / ('x' * 300)}; choose another one."
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises((FileExistsError, NotADirectoryError)) as taken:
+            path.mkdir(exist_ok=True)
+        assert in_words(taken.value) == f"A file has the place of a folder in {path}; choose another one."
 
 
 def test_other_errors_have_words_of_their_own() -> None:

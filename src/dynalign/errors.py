@@ -27,16 +27,22 @@ class EngineWarning(UserWarning):
     """Something is amiss where jobs are run."""
 
 
-def in_words(error: BaseException) -> str:
+def in_words(error: BaseException, where: object = None) -> str:
     """Return one sentence for an error that the machine is to blame for: a full disk, no permission, too little memory.
 
     Empty for any other error.
+
+    Parameters
+    ----------
+    where : Path, optional
+        What was written to, if the error does not say so: a full disk does not.
     """
+    place = getattr(error, "filename", None) or where
+    if isinstance(error, OSError) and place and error.errno in _OF_THE_PATH:
+        return f"{_OF_THE_PATH[error.errno]} in {place}; choose another one."
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-        where = f" at {error.filename}" if error.filename else ""
-        return (
-            f"{_OF_THE_DISK[error.errno]}{where}; what was finished is kept, and the same command goes on from there."
-        )
+        at = f" at {place}" if place else ""
+        return f"{_OF_THE_DISK[error.errno]}{at}; what was finished is kept, and the same command goes on from there."
     said = str(error)
     if isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY):
         return f"There was not enough memory ({said.splitlines()[0] if said else 'MemoryError'})."
@@ -48,6 +54,13 @@ _OF_THE_DISK = {
     errno.EDQUOT: "The disk quota is used up",
     errno.EROFS: "The disk can only be read",
     errno.EIO: "The disk failed",
+    errno.EACCES: "Permission is denied",
+    errno.EPERM: "Permission is denied",
+}
+_OF_THE_PATH = {
+    errno.ENAMETOOLONG: "A name is too long for the disk",
+    errno.EEXIST: "A file has the place of a folder",
+    errno.ENOTDIR: "A file has the place of a folder",
 }
 _NO_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory", "not enough memory: you tried")
 

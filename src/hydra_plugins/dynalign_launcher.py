@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -38,3 +39,14 @@ class EngineLauncher(Launcher):
         from dynalign.cli.launching import launch  # other programs that use Hydra look in here too, and need not wait
 
         return launch(self, job_overrides, initial_job_idx)
+
+
+class InTurn(BasicLauncher):
+    """Runs the jobs of a sweep one after the other in this process; one that cannot begin costs itself alone."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs, and return what came of each."""
+        from dynalign.cli.launching import launch_here
+
+        assert self.config is not None
+        return launch_here(super().launch, self.config, job_overrides, initial_job_idx)

@@ -29,6 +29,8 @@ from dynalign.errors import DynalignError
         ),
         (["task.timing.train.stimulis=[1]"], "did you mean task.timing.train.stimulus"),
         (["noise=[0"], r"Could not read noise=\[0"),
+        (["store=a#b"], r"^Could not read store=a#b; quote a value .* twice, as in 'store=\"my, store\"'\.$"),
+        (["store=李明"], r"^Could not read store=李明; quote a value"),
         (["noise=0,0.1"], "noise=0,0.1 asks for several jobs; type -m before it"),
         (["model=rnn,gru"], "model=rnn,gru asks for several jobs; type -m before it"),
         (["model=null"], "model=null is no choice; there is gru, mamba, rnn"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dynalign.cli.signatures import settings_of
+from dynalign.cli.start import start
 from dynalign.metrics import DSA, InputDSA
 from dynalign.training.settings import Training
 
@@ -49,6 +51,21 @@ def test_a_slip_and_a_question_are_answered_before_anything_slow_is_imported(
     output = typed(name, *words)
     assert said in output
     assert output.splitlines()[-1] == "LOADED"
+
+
+def test_a_home_that_cannot_be_written_to_is_nothing_to_tell_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("matplotlib")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    monkeypatch.setattr(sys, "argv", ["train.py", "model.hiden=3"])
+    with pytest.raises(SystemExit):
+        start("train")
+    assert not logging.getLogger("matplotlib.font").isEnabledFor(logging.WARNING)
+
+
+def test_letters_that_the_locale_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "store=\udcc3\udca9"])
+    with pytest.raises(SystemExit, match=r"Error: Could not read store=\?\?: it has letters .* set PYTHONUTF8=1"):
+        start("train")
 
 
 def test_who_stops_reading_gets_no_trace_of_calls() -> None:

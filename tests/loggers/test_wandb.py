@@ -148,6 +148,20 @@ def test_a_folder_that_cannot_be_written_to_is_not_used(tmp_path: Path, monkeypa
         assert ours._folder(info) == str(tmp_path)
 
 
+def test_a_home_that_cannot_be_written_to_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("WANDB_CACHE_DIR", "WANDB_DATA_DIR")
+    for name in (*names, "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, "")  # to be put back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ours._find_a_home(tmp_path / "results")
+    assert [os.environ.get(name) for name in names] == [None, None]
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    ours._find_a_home(tmp_path / "results")
+    assert {os.environ[name] for name in names} == {str(tmp_path / "results" / ".wandb-home")}
+
+
 @pytest.mark.slow
 def test_each_run_is_its_own_whatever_the_environment_says(tmp_path: Path) -> None:
     told = log_two_runs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,18 @@ def test_numbers_are_those_of_the_metric(run: Run, store: RunStore) -> None:
     expected = [CKA()(states[epoch], states[0]) for epoch in run.epochs]
     np.testing.assert_allclose(by_epoch(table[table["metric"] == "CKA"]), expected, rtol=1e-6, atol=1e-9)
     assert table["accuracy"].tolist() == np.repeat(run.history["accuracy"], 2).tolist()
+
+
+@dataclass(frozen=True)
+class Crowded(CKA):
+    """Says how many pairs it was given at once."""
+
+    def distances(self, pairs):
+        return np.full(len(pairs), float(len(pairs)))
+
+
+def test_no_number_depends_on_what_else_is_missing(run: Run, tmp_path: Path) -> None:
+    assert by_epoch(measured(run, RunStore(tmp_path), metrics=[Crowded()])) == [1.0] * 4
 
 
 def test_references(run: Run, store: RunStore) -> None:

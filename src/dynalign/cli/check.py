@@ -140,6 +140,8 @@ class _Check:
         combinations = _combinations(choices)
         self.composed = combinations is not None
         composed = [(words, self._compose(words)) for words in combinations or _each_once(choices)]
+        if sweeping:
+            self._check_in_time(choices, composed)
         for _, config in composed:
             _check_packages(config)
             _check_launcher(config)
@@ -177,10 +179,26 @@ class _Check:
 
     def _own_groups(self) -> set[str]:
         config = self._compose([])
+        self.usual = dict(config.hydra.runtime.choices)
         taken = {str(key) for key in config.hydra.runtime.choices if not str(key).startswith("hydra/")}
         defaults = OmegaConf.to_container(config, resolve=False)
         assert isinstance(defaults, dict)
         return taken | (self.groups & set(defaults)) - {"hydra"}
+
+    def _check_in_time(self, choices: Sequence[Override], composed: Sequence[tuple[list[str], DictConfig]]) -> None:
+        """Refuse how to run a sweep where a file says it that is one of those swept over: Hydra reads it too late."""
+        groups = ("hydra/launcher", "hydra/sweeper")
+        if all(config.hydra.runtime.choices[group] == self.usual[group] for _, config in composed for group in groups):
+            return
+        first = self._compose([word for each in choices if not each.is_sweep_override() for word in _words(each)])
+        for words, config in composed:
+            for group in groups:
+                chosen = config.hydra.runtime.choices[group]
+                if chosen != first.hydra.runtime.choices[group]:
+                    raise DynalignError(
+                        f"A file of {' '.join(words)} chooses {group}={chosen}, too late for a sweep over such files; "
+                        f"type {group}={chosen}."
+                    )
 
     def _check_groups(self, choices: Sequence[Override]) -> None:
         for each in choices:
@@ -316,7 +334,11 @@ def _parse_one(word: str) -> Override:
         return parser.parse_overrides([word])[0]
     except HydraException as error:
         said = str(error).splitlines()[0]
-        raise DynalignError(f"Could not read {word}: {said}; quote what has spaces, brackets or commas.") from error
+        said = "" if said.startswith("LexerNoViableAlt") else f": {said}"  # which repeats the word, and says no more
+        raise DynalignError(
+            f"Could not read {word}{said}; quote a value with spaces, brackets, commas or other signs twice, as in "
+            "'store=\"my, store\"'."
+        ) from error
 
 
 def _switched_off(words: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.plugins import sweeper
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.markup import escape
 
@@ -28,9 +29,9 @@ from dynalign.cli.job_log import logged, note
 from dynalign.cli.launching import stop_engines
 from dynalign.cli.logged import tell_places
 from dynalign.cli.search import print_found, quiet_search
-from dynalign.cli.sweep import SweepStart
+from dynalign.cli.sweep import SweepStart, typed_words
 from dynalign.cli.top import threads_of
-from dynalign.errors import DynalignError, in_words
+from dynalign.errors import DynalignError, first_line, in_words
 from dynalign.processes import use_threads
 from dynalign.redaction import redacted
 from dynalign.results import FAILED, FOUND, SWEEP, Result, Sweep, sweep_folder_of
@@ -124,7 +125,8 @@ def _exit_code(work: Callable[[], object]) -> int:
         signal.signal(signal.SIGINT, before_that)
         return _stopped()
     except Exception as error:
-        reason = _reason(error, SweepStart.folder)
+        # What is written outside of jobs, is written by Hydra, to the folder of results.
+        reason = in_words(error, SweepStart.results) or _reason(error, SweepStart.folder)
         print(f"Error: {reason}", file=sys.stderr)  # noqa: T201
         return 1
     finally:
@@ -152,7 +154,7 @@ def _run(command: Command, config: DictConfig) -> float | None:
     start = time.perf_counter()
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
-    overrides = [str(word) for word in settings.overrides.task]
+    overrides = typed_words(settings)
     result = None
     with logged(folder):
         note(f"{command.name} {' '.join(overrides)}")
@@ -230,6 +232,8 @@ def _reason(error: BaseException, folder: Path | None) -> str:
         return redacted(in_words(error) or str(error))
     if isinstance(error, KeyboardInterrupt):
         return "It was stopped from the keyboard."
+    if isinstance(error, OmegaConfBaseException):
+        return redacted(f"{error.full_key or 'The config'}: {first_line(error)}.")
     said = redacted(f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0])
     if folder is None:
         return said

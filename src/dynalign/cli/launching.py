@@ -1,13 +1,14 @@
-"""The jobs of a sweep in other processes: what is sent there, what comes back, and what is said of it here."""
+"""The jobs of a sweep, here or in other processes: what is sent there, what comes back, and what is said of it here."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from dynalign.cli.names import prefer_own
 from dynalign.cli.progress import JobsProgress
 from dynalign.cli.time_left import TimeLeft
 from dynalign.engines import Engine, Lost, engine_of
-from dynalign.errors import DynalignError
+from dynalign.errors import DynalignError, in_words
 from dynalign.processes import limit_cores
 from dynalign.results import FOUND, Sweep, read_result
 
@@ -44,20 +45,14 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
     result. So does that of the engine, if it fails.
     """
     terminal.show_warnings()
-    config, out = launcher.config, terminal.console()
-    command = str(config.hydra.job.config_name)
-    folder = Path(config.hydra.sweep.dir).absolute()
+    out = terminal.console()
     returned: dict[int, JobReturn] = {}
 
     left = TimeLeft([list(filter_overrides(each)) for each in job_overrides])
 
     def lose(place: int, reason: str) -> None:
         left.drop(place)
-        overrides = list(filter_overrides(job_overrides[place]))
-        returned[place] = JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=None)
-        if Sweep.lose(folder, command, first + place, overrides, reason):
-            typed = escape(" ".join(overrides))
-            out.print(f"[red]lost[/]     {typed}: {escape(reason)}", soft_wrap=True)
+        returned[place] = _lose(launcher.config, first + place, job_overrides[place], reason)
 
     try:
         engine = _engine(launcher)
@@ -80,6 +75,44 @@ def launch(launcher: EngineLauncher, job_overrides: Sequence[Sequence[str]], fir
                 lose(place, "Its launcher failed.")
         stop_engines()
     return [returned[place] for place in range(len(job_overrides))]
+
+
+def launch_here(
+    launch_them: Callable[[Sequence[Sequence[str]], int], Sequence[JobReturn]],
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+) -> list[JobReturn]:
+    """Run jobs in this process, one after the other, as a launcher does that is given one at a time.
+
+    A job that cannot begin, as where the disk is full that its config is to be written to, is lost like that of an
+    engine.
+    """
+
+    def launched(number: int, overrides: Sequence[str]) -> Sequence[JobReturn]:
+        try:
+            return launch_them([overrides], number)
+        except OSError as error:
+            return [_lose(config, number, overrides, _why(error, config))]
+
+    return [each for place, overrides in enumerate(job_overrides, first) for each in launched(place, overrides)]
+
+
+def _lose(config: DictConfig, number: int, job_overrides: Sequence[str], reason: str) -> JobReturn:
+    """Note and say that a job is lost, unless it said itself how it ended; return what stands for its result."""
+    overrides = list(filter_overrides(job_overrides))
+    folder, untold = Path(config.hydra.sweep.dir).absolute(), True
+    with contextlib.suppress(OSError):  # on a full disk: what is read of the job then is that it never started
+        untold = Sweep.lose(folder, str(config.hydra.job.config_name), number, overrides, reason)
+    if untold:
+        typed = escape(" ".join(overrides))
+        terminal.console().print(f"[red]lost[/]     {typed}: {escape(reason)}", soft_wrap=True)
+    return JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=None)
+
+
+def _why(error: OSError, config: DictConfig) -> str:
+    """Say why a job could not begin: of the disk, which holds the folder of the sweep."""
+    return in_words(error, Path(config.hydra.sweep.dir).absolute()) or f"{type(error).__name__}: {error}"
 
 
 def _note_end(left: TimeLeft, place: int, returned: JobReturn) -> None:
@@ -138,8 +171,8 @@ def _sent(
         )
 
 
-def _work(sent: _Sent) -> tuple[JobReturn, str]:
-    """Run a job where it was sent, and return what came of it and what it said."""
+def _work(sent: _Sent) -> tuple[JobReturn, str] | Lost:
+    """Run a job where it was sent, and return what came of it and what it said; or why it could not begin."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who launched it ends it
     limit_cores(sent.cores)
@@ -153,11 +186,14 @@ def _work(sent: _Sent) -> tuple[JobReturn, str]:
         Singleton.set_state(_states[sent.launch])
         prefer_own()
         HydraConfig.instance().set_config(sent.config)
-        returned = run_job(
-            hydra_context=sent.context,
-            task_function=sent.task,
-            config=sent.config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
+        try:
+            returned = run_job(
+                hydra_context=sent.context,
+                task_function=sent.task,
+                config=sent.config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+            )
+        except OSError as error:
+            return Lost(_why(error, sent.config))
     return returned, said.getvalue()

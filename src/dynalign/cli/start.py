@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,8 +26,10 @@ def start(name: str, rewritten: Callable[[Sequence[str]], list[str]] | None = No
     rewritten : callable, optional
         Makes what was typed into what Hydra can read.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a home that cannot be written to is nothing to tell of
     sys.path.append(str(Path.cwd()))  # a metric or model of one's own lies where its user is; it hides nothing of ours
     try:
+        _check_letters(sys.argv[1:])
         words = sys.argv[1:] if rewritten is None else rewritten(sys.argv[1:])
         typed = check_command_line(words, CONF, name)
     except DynalignError as error:
@@ -37,6 +40,18 @@ def start(name: str, rewritten: Callable[[Sequence[str]], list[str]] | None = No
     from dynalign.cli.entry import run_command
 
     run_command(importlib.import_module(f"dynalign.cli.{name}_job").COMMAND, typed)
+
+
+def _check_letters(words: Sequence[str]) -> None:
+    """Refuse what was typed in other letters than Python was told that it would be: no file could be written of it."""
+    line = " ".join(words)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        shown = line.encode(errors="replace").decode()
+        raise DynalignError(
+            f"Could not read {shown}: it has letters that the locale does not know; set PYTHONUTF8=1."
+        ) from None
 
 
 def _answer(name: str, arguments: Sequence[str]) -> None:

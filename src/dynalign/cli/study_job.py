@@ -25,6 +25,7 @@ from dynalign.cli.job import spec_of, store_of
 from dynalign.cli.progress import reporter
 from dynalign.cli.schema import check_value, completed, config_files
 from dynalign.cli.study_summary import summarise
+from dynalign.cli.sweep import typed_words
 from dynalign.cli.terminal import console
 from dynalign.cli.top import check_top
 from dynalign.errors import DynalignError, suggestion
@@ -172,8 +173,8 @@ def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
 
 def _typed_counts(plain: Mapping[str, Any], settings: Any) -> None:
     """Drop what the scale and the protocol say of settings of training that were typed."""
-    for word in settings.overrides.task:
-        group, _, name = str(word).partition("=")[0].lstrip("+").partition(".")
+    for word in typed_words(settings):
+        group, _, name = word.partition("=")[0].lstrip("+").partition(".")
         if group == "trainer":
             for about in (plain["scale"], plain["protocol"]):
                 about["trainer"].pop(name, None)

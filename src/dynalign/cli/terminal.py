@@ -52,6 +52,8 @@ def captured(colours: Any = None) -> Iterator[io.StringIO]:
 
 @functools.cache
 def _standard() -> Console:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal or file of another encoding lacks costs a letter
+        sys.stdout.reconfigure(errors="replace")
     return _Noted(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 

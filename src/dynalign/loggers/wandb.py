@@ -68,6 +68,7 @@ class WandbRuns(RunLogger):
         DynalignError
             If it is one of several in a single trial of W&B's agent.
         """
+        _find_a_home(Path(_folder(info)))
         if os.environ.get("WANDB_SWEEP_ID") and not info.alone:
             raise DynalignError("a W&B agent has one run per trial, so leave -m out of the command of its sweep")
         mode = self._mode()
@@ -253,12 +254,8 @@ def _folder(info: RunInfo) -> str:
     asked = os.environ.get("WANDB_DIR")
     if not asked:
         return str(info.shared or info.folder)
-    try:
-        Path(asked).mkdir(parents=True, exist_ok=True)
-        if os.access(asked, os.W_OK):
-            return asked
-    except OSError:
-        pass
+    if _can_be_written_to(Path(asked)):
+        return asked
     warnings.warn(
         f"WANDB_DIR={asked} cannot be written to: W&B's files are in the folders of the runs.",
         LoggerWarning,
@@ -266,6 +263,26 @@ def _folder(info: RunInfo) -> str:
     )
     del os.environ["WANDB_DIR"]
     return str(info.shared or info.folder)
+
+
+def _can_be_written_to(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _find_a_home(folder: Path) -> None:
+    """Let W&B keep in a folder what it keeps in the user's home, where that cannot be written to.
+
+    It would write its log to the terminal, and log no file.
+    """
+    from wandb.env import get_cache_dir, get_data_dir
+
+    for name, usual in (("WANDB_CACHE_DIR", get_cache_dir()), ("WANDB_DATA_DIR", get_data_dir())):
+        if not _can_be_written_to(Path(usual)):
+            os.environ[name] = str((folder / ".wandb-home").absolute())
 
 
 def _settings() -> Any:

@@ -84,7 +84,12 @@ def measure_over_learning(
     for metric in metrics:
         mine = (known or {}).get(metric.label, {})
         found = measure_seen(
-            metric, seen, pairs, store, known={pair: mine[pair[0]] for pair in pairs if pair[0] in mine}
+            metric,
+            seen,
+            pairs,
+            store,
+            known={pair: mine[pair[0]] for pair in pairs if pair[0] in mine},
+            alone=True,  # as while a network trains: a kill between both must not show in the last digit
         )
         floors = floors_seen(
             metric,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -89,6 +89,7 @@ def measure_seen(
     *,
     known: Mapping[tuple[Name, Name], Distance] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    alone: bool = False,
 ) -> list[Distance]:
     """Return the dissimilarity of each pair, from the store where it is known there, and keep the new ones.
 
@@ -100,6 +101,9 @@ def measure_seen(
         What has been measured just now; numbers among them go into the store.
     progress : callable, optional
         Called with (pairs done, pairs in all) while something is measured.
+    alone : bool
+        Whether each pair is measured by itself, which takes some metrics several times as long: then the last digits do
+        not depend on what else is missing.
     """
     group, keys = _group(metric), _keys(seen, pairs)
     stored = store.measured(group)
@@ -113,7 +117,7 @@ def measure_seen(
     if missing:
         see = next(iter(seen.values())).representation
         new = measure_reduced(
-            metric,
+            cast(Metric, _Alone(metric)) if alone else metric,
             {name: partial(each.shown, metric) for name, each in seen.items()},
             [pairs[place] for place in missing],
             components=see.components,
@@ -123,6 +127,19 @@ def measure_seen(
         results |= dict(zip(missing, new, strict=True))
     store.add_measured(group, {key: results[place][:2] for place, key in enumerate(keys)})
     return [results[place] for place in range(len(pairs))]
+
+
+class _Alone:
+    """A metric that is given many pairs at once, and measures each by itself."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._metric, name)
+
+    def distances(self, pairs: Sequence[tuple[Any, Any]]) -> list[float]:
+        return [float(self._metric.distances([pair])[0]) for pair in pairs]
 
 
 def floors_seen(
