@@ -54,7 +54,7 @@ types: $(READY_TEST)
 	$(BIN)/mypy
 
 tests: $(READY_TEST)
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 format: $(READY_TEST) ## rewrite the source in the project's style
 	$(BIN)/ruff check --fix .
