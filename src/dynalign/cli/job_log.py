@@ -36,12 +36,13 @@ def logged(folder: Path) -> Iterator[None]:
     others: logging.Handler = logging.NullHandler()
     if not root.handlers and logging.lastResort is not None:
         others = logging.lastResort  # which prints what nobody else takes, and would take the file for somebody
-    for logger, handler in ((_log, file), (root, others), (root, file)):
+    attached = ((_log, file), (root, others), (root, file))
+    for logger, handler in attached:
         logger.addHandler(handler)
     try:
         yield
     finally:
-        for logger, handler in ((_log, file), (root, others), (root, file)):
+        for logger, handler in attached:
             logger.removeHandler(handler)
         file.close()
 

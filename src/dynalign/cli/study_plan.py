@@ -36,7 +36,8 @@ def _training(jobs: Sequence[Job], bill: Bill, say: Say) -> bool:
     say("networks", f"{len(specs):,} in {counted(found.trainings, 'training')}, {there:,} of them in the store")
     if not found.missing:
         return True
-    what = f"{counted(found.missing, 'training')} of up to {counted(found.batches, 'batch').replace('chs', 'ches')}"
+    batches = f"{found.batches:,} batch{'es' * (found.batches != 1)}"
+    what = f"{counted(found.missing, 'training')} of up to {batches}"
     past = past_runs(store.root)
     missing = {each.key: each for spec in specs.values() for each in spec.chain if store.find(each.key) is None}
     space = sum(known.bytes for each in missing.values() if (known := estimate(each.config, past)) is not None)
