@@ -176,15 +176,20 @@ def side_by_side(workers: int) -> Iterator[Run]:
 
 
 @contextlib.contextmanager
-def _starting_on_one_thread() -> Iterator[None]:
-    """Let processes that start inside compute on one thread: libraries ask the environment when they are loaded."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+def environment(**variables: str) -> Iterator[None]:
+    """Give variables of the environment other values inside, also for processes that start there."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _starting_on_one_thread() -> contextlib.AbstractContextManager[None]:
+    """Let processes that start inside compute on one thread: libraries ask the environment when they are loaded."""
+    return environment(**dict.fromkeys(_THREADS, "1"))

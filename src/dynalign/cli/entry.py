@@ -32,7 +32,7 @@ from dynalign.cli.search import print_found, quiet_search
 from dynalign.cli.sweep import SweepStart, typed_words
 from dynalign.cli.top import threads_of
 from dynalign.errors import DynalignError, first_line, in_words
-from dynalign.processes import use_threads
+from dynalign.processes import environment, use_threads
 from dynalign.redaction import redacted
 from dynalign.results import FAILED, FOUND, SWEEP, Result, Sweep, sweep_folder_of
 
@@ -110,10 +110,9 @@ def group_folder(settings: Any) -> Path:
 
 def _exit_code(work: Callable[[], object]) -> int:
     """Let Hydra work; return the exit code. What it, or a launcher or sweeper of another, raises is one sentence."""
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # it raises, rather than printing a trace of calls and leaving
     try:
-        work()
+        with environment(HYDRA_FULL_ERROR="1"):  # it raises, rather than printing a trace of calls and leaving
+            work()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
@@ -131,10 +130,6 @@ def _exit_code(work: Callable[[], object]) -> int:
         return 1
     finally:
         stop_engines()
-        if before is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = before
     return 0
 
 

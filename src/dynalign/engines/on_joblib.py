@@ -7,14 +7,14 @@ import multiprocessing
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from dynalign.engines.base import Engine, Lost, died, end_with, jobs_at_once, side_by_side_on_this_machine, whole
-from dynalign.processes import lasting
+from dynalign.processes import environment, lasting
 
 _LEFT = "ignore:resource_tracker"  # a filter of warnings, by how the message begins
 
@@ -87,18 +87,10 @@ def _begin(parent: int, lasting: bool) -> None:
     multiprocessing.set_start_method("spawn", force=True)
 
 
-@contextlib.contextmanager
-def _cleaning_up_silently() -> Iterator[None]:
+def _cleaning_up_silently() -> contextlib.AbstractContextManager[None]:
     """Let what cleans up after processes, and starts with the first of them, not tell what killed ones have left."""
     before = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = f"{before},{_LEFT}" if before else _LEFT
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = before
+    return environment(PYTHONWARNINGS=f"{before},{_LEFT}" if before else _LEFT)
 
 
 def _end(executor: ProcessPoolExecutor) -> None:
