@@ -17,6 +17,7 @@ from dynalign.cli.build import build
 from dynalign.cli.entry import Command
 from dynalign.cli.job import build_metrics, store_of
 from dynalign.cli.meta import meta
+from dynalign.cli.runs import SHORT
 from dynalign.cli.save import save_all
 from dynalign.cli.schema import completed, config_files
 from dynalign.cli.terminal import console
@@ -32,7 +33,6 @@ from dynalign.store import Run, RunStore
 from dynalign.tables import read_table, write_table
 
 _TABLES = ("dissimilarities", "recordings", "fits", "trajectories")
-_SHORT = 8  # digits of a key that are shown
 
 
 def run_job(config: DictConfig, settings: Any, result: Result) -> Result:
@@ -76,7 +76,7 @@ def _networks(keys: Sequence[Any], root: Path) -> list[Recording]:
     if not root.is_dir():
         raise DynalignError(f"There is no store {root} in which {keys[0]} could be a network; store= names another.")
     runs = [RunStore(root).open(key) for key in keys]
-    return [network_recording(f"{_model(run)} {run.key[:_SHORT]}", run) for run in runs]
+    return [network_recording(f"{_model(run)} {run.key[:SHORT]}", run) for run in runs]
 
 
 def _model(run: Run) -> str:

@@ -21,7 +21,8 @@ from dynalign.inventory import Kept, delete, inventory, size_of
 from dynalign.report import counted, duration, size
 from dynalign.store import Run, RunStore, read_json
 
-_SHORT = 8  # digits of a key that are shown
+SHORT = 8
+"""Digits of a key that are shown."""
 
 
 def main() -> None:
@@ -87,7 +88,7 @@ def tell(store: RunStore, console: Console) -> None:
     for row in runs.to_dict("records"):
         table.add_row(
             *(
-                row["key"][:_SHORT],
+                row["key"][:SHORT],
                 row["model"],
                 f"{row['task']}: {row['learned']}",
                 f"{row['noise']:g}",
@@ -113,7 +114,7 @@ def show(run: Run, console: Console) -> None:
     history = run.history[[name for name in columns if name in run.history]]
     console.print(history.to_string(index=False, na_rep="", float_format="{:.4f}".format), markup=False)
     console.print(
-        f'\nRunStore("{run.folder.parent}").open("{run.key[:_SHORT]}").states() gives its states in Python.',
+        f'\nRunStore("{run.folder.parent}").open("{run.key[:SHORT]}").states() gives its states in Python.',
         markup=False,
         soft_wrap=True,
     )
@@ -132,7 +133,7 @@ def remove(store: RunStore, keys: Sequence[str], console: Console, *, yes: bool)
     total = size(sum(kept[name].bytes for name in going))
     follow = len(going) - len(set(keys))
     also = f" ({follow} of them because they go on from another)" if follow > 0 else ""
-    console.print(f"{', '.join(name[:_SHORT] for name in going)}{also}", markup=False, soft_wrap=True)
+    console.print(f"{', '.join(name[:SHORT] for name in going)}{also}", markup=False, soft_wrap=True)
     if not yes and not confirmed(f"Delete {counted(len(going), 'network')}, {total}?"):
         return 1
     busy = [name for name in going if not delete(kept[name])]
